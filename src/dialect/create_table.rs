@@ -1,0 +1,468 @@
+//! Edits the text of SQLite's CREATE TABLE, token by token: what is not edited stays as its author
+//! wrote it, comments and quirks included.
+
+use super::lexer::{self, Kind, Token};
+use super::{expression, quote};
+use crate::document::Engine;
+
+/// Why a text cannot be edited.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EditError {
+    /// It is no CREATE TABLE with a list of columns.
+    #[error("the definition of the table cannot be read")]
+    Unreadable,
+    /// It has no such column.
+    #[error("its definition has no column {0}")]
+    NoColumn(String),
+    /// It has no such constraint.
+    #[error("its definition has no constraint {0}")]
+    NoConstraint(String),
+    /// The column is its only one.
+    #[error("{0} is its only column")]
+    LastColumn(String),
+}
+
+/// A CREATE TABLE in its parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateTable {
+    /// Columns and table constraints as written, blanks and comments around them included.
+    items: Vec<String>,
+    /// After the closing parenthesis: `WITHOUT ROWID`, `STRICT`.
+    tail: String,
+}
+
+/// Words that begin a column's constraint.
+const COLUMN_CONSTRAINTS: &[&str] = &[
+    "constraint",
+    "primary",
+    "not",
+    "null",
+    "unique",
+    "check",
+    "default",
+    "collate",
+    "references",
+    "generated",
+    "as",
+    "deferrable",
+];
+
+/// Words that begin a table's constraint.
+const TABLE_CONSTRAINTS: &[&str] = &["constraint", "primary", "unique", "check", "foreign"];
+
+const ENGINE: Engine = Engine::Sqlite;
+
+impl CreateTable {
+    /// Takes a text apart.
+    pub fn parse(sql: &str) -> Result<Self, EditError> {
+        let tokens = lexer::tokens(ENGINE, sql).map_err(|_| EditError::Unreadable)?;
+        let words: Vec<&Token<'_>> = tokens.iter().filter(|t| t.counts()).take(3).collect();
+        let creates = words.first().is_some_and(|t| t.is("create"))
+            && words[1..].iter().any(|t| t.is("table"))
+            && !words[1..].iter().any(|t| t.is("virtual"));
+        let open = tokens
+            .iter()
+            .position(|t| t.is_symbol("("))
+            .filter(|_| creates)
+            .ok_or(EditError::Unreadable)?;
+        let mut depth = 0;
+        let close = tokens[open..]
+            .iter()
+            .position(|t| {
+                depth += expression::nesting(t);
+                depth == 0
+            })
+            .map(|i| open + i)
+            .ok_or(EditError::Unreadable)?;
+        let items = expression::at_commas(&tokens[open + 1..close])
+            .into_iter()
+            .map(|part| expression::span(sql, part).to_owned())
+            .collect();
+        Ok(Self {
+            items,
+            tail: sql[tokens[close].end()..].to_owned(),
+        })
+    }
+
+    /// The text for a table of that name.
+    pub fn text(&self, name: &str) -> String {
+        // A comment to the end of the line must not swallow what comes after it.
+        let joined = self
+            .items
+            .iter()
+            .map(|item| closed(item))
+            .collect::<Vec<_>>()
+            .join(",");
+        format!("CREATE TABLE {} ({joined}){}", quote::name(name), self.tail)
+    }
+
+    /// Whether the table has no rowid.
+    pub fn without_rowid(&self) -> bool {
+        let words = significant(&self.tail);
+        words
+            .windows(2)
+            .any(|pair| pair[0].is("without") && pair[1].is("rowid"))
+    }
+
+    /// Whether a key of it counts up and never gives a value twice.
+    pub fn autoincrement(&self) -> bool {
+        self.items
+            .iter()
+            .any(|item| significant(item).iter().any(|t| t.is("autoincrement")))
+    }
+
+    /// Adds a column: `name type NOT NULL DEFAULT 1`.
+    pub fn add_column(&mut self, definition: &str) {
+        let at = self
+            .items
+            .iter()
+            .position(|item| is_table_constraint(item))
+            .unwrap_or(self.items.len());
+        self.items.insert(at, format!(" {definition}"));
+    }
+
+    /// Takes a column out, with the constraints that are part of its own definition.
+    pub fn drop_column(&mut self, column: &str) -> Result<(), EditError> {
+        let at = self.column_at(column)?;
+        if self
+            .items
+            .iter()
+            .filter(|i| !is_table_constraint(i))
+            .count()
+            < 2
+        {
+            return Err(EditError::LastColumn(column.to_owned()));
+        }
+        self.items.remove(at);
+        Ok(())
+    }
+
+    /// Whether something else than the column's own definition names it.
+    pub fn is_named_elsewhere(&self, column: &str) -> bool {
+        self.items
+            .iter()
+            .any(|item| !defines(item, column) && expression::mentions(ENGINE, item, column))
+    }
+
+    /// Whether the column's own definition makes it a key: PRIMARY KEY, UNIQUE or REFERENCES.
+    pub fn is_key_by_itself(&self, column: &str) -> bool {
+        self.column_at(column).is_ok_and(|at| {
+            significant(&self.items[at])
+                .iter()
+                .any(|t| t.is("unique") || t.is("primary") || t.is("references"))
+        })
+    }
+
+    /// Forbids NULL in a column.
+    pub fn set_not_null(&mut self, column: &str) -> Result<(), EditError> {
+        self.drop_not_null(column)?;
+        let at = self.column_at(column)?;
+        self.append_to(at, " NOT NULL");
+        Ok(())
+    }
+
+    /// Allows NULL in a column.
+    pub fn drop_not_null(&mut self, column: &str) -> Result<(), EditError> {
+        self.remove_constraint_of(column, |tokens| {
+            tokens.first().is_some_and(|t| t.is("null"))
+                || matches!(tokens, [a, b, ..] if a.is("not") && b.is("null"))
+        })
+    }
+
+    /// Gives a column a default, as SQL.
+    pub fn set_default(&mut self, column: &str, default: &str) -> Result<(), EditError> {
+        self.drop_default(column)?;
+        let at = self.column_at(column)?;
+        self.append_to(at, &format!(" {}", default_clause(default)));
+        Ok(())
+    }
+
+    /// Takes a column's default away.
+    pub fn drop_default(&mut self, column: &str) -> Result<(), EditError> {
+        self.remove_constraint_of(column, |tokens| {
+            tokens.first().is_some_and(|t| t.is("default"))
+        })
+    }
+
+    /// Adds a constraint to the table: `CONSTRAINT c CHECK (...)`.
+    pub fn add_constraint(&mut self, definition: &str) {
+        self.items.push(format!(" {definition}"));
+    }
+
+    /// Takes a named constraint out, wherever it stands.
+    pub fn drop_constraint(&mut self, name: &str) -> Result<(), EditError> {
+        let named = |tokens: &[Token<'_>]| matches!(tokens, [a, b, ..] if a.is("constraint") && b.names(ENGINE, name));
+        if let Some(at) = self
+            .items
+            .iter()
+            .position(|item| is_table_constraint(item) && named(&significant(item)))
+        {
+            self.items.remove(at);
+            return Ok(());
+        }
+        for item in self.items.iter_mut().filter(|i| !is_table_constraint(i)) {
+            if let Some(shorter) = without(item, |tokens| named(tokens)) {
+                *item = shorter;
+                return Ok(());
+            }
+        }
+        Err(EditError::NoConstraint(name.to_owned()))
+    }
+
+    fn column_at(&self, column: &str) -> Result<usize, EditError> {
+        self.items
+            .iter()
+            .position(|item| defines(item, column))
+            .ok_or_else(|| EditError::NoColumn(column.to_owned()))
+    }
+
+    /// Writes after the item's last token, before a comment that trails it.
+    fn append_to(&mut self, at: usize, text: &str) {
+        let item = &self.items[at];
+        let end = significant(item).last().map_or(item.len(), Token::end);
+        self.items[at].insert_str(end, text);
+    }
+
+    fn remove_constraint_of(
+        &mut self,
+        column: &str,
+        matches: impl Fn(&[Token<'_>]) -> bool,
+    ) -> Result<(), EditError> {
+        let at = self.column_at(column)?;
+        // The name that stands before a constraint goes with it.
+        let wanted = |tokens: &[Token<'_>]| match tokens {
+            [a, _, rest @ ..] if a.is("constraint") => matches(rest),
+            plain => matches(plain),
+        };
+        while let Some(shorter) = without(&self.items[at], wanted) {
+            self.items[at] = shorter;
+        }
+        Ok(())
+    }
+}
+
+/// `DEFAULT 1`, `DEFAULT (expression)`.
+pub fn default_clause(default: &str) -> String {
+    let bare = default.trim();
+    let wrapped = bare.starts_with('(') && bare.ends_with(')');
+    if expression::is_plain_literal(ENGINE, bare) || wrapped {
+        format!("DEFAULT {bare}")
+    } else {
+        format!("DEFAULT ({bare})")
+    }
+}
+
+/// The text, with a line comment at its end brought to an end.
+fn closed(item: &str) -> String {
+    let open = lexer::tokens(ENGINE, item).is_ok_and(|tokens| {
+        tokens
+            .last()
+            .is_some_and(|t| t.kind == Kind::Comment && t.text.starts_with("--"))
+    });
+    if open {
+        format!("{item}\n")
+    } else {
+        item.to_owned()
+    }
+}
+
+fn significant(text: &str) -> Vec<Token<'_>> {
+    // The whole was cut into tokens before, so each of its parts can be.
+    lexer::significant(ENGINE, text).unwrap_or_default()
+}
+
+fn is_table_constraint(item: &str) -> bool {
+    significant(item)
+        .first()
+        .is_some_and(|t| TABLE_CONSTRAINTS.iter().any(|w| t.is(w)))
+}
+
+fn defines(item: &str, column: &str) -> bool {
+    !is_table_constraint(item)
+        && significant(item)
+            .first()
+            .is_some_and(|t| t.names(ENGINE, column) || unquoted(t).eq_ignore_ascii_case(column))
+}
+
+/// SQLite takes 'a string' for a name where a name must stand.
+fn unquoted(token: &Token<'_>) -> String {
+    if token.kind == Kind::Text {
+        token.text.trim_matches('\'').replace("''", "'")
+    } else {
+        String::new()
+    }
+}
+
+/// The column's definition without the first of its constraints that is wanted.
+fn without(item: &str, wanted: impl Fn(&[Token<'_>]) -> bool) -> Option<String> {
+    let tokens = significant(item);
+    let starts = constraint_starts(&tokens);
+    for (i, &start) in starts.iter().enumerate() {
+        let end = starts.get(i + 1).copied().unwrap_or(tokens.len());
+        if wanted(&tokens[start..end]) {
+            let from = tokens[start - 1].end();
+            let to = tokens[end - 1].end();
+            return Some(format!("{}{}", &item[..from], &item[to..]));
+        }
+    }
+    None
+}
+
+/// Where the constraints of a column's definition begin, as indexes of tokens.
+fn constraint_starts(tokens: &[Token<'_>]) -> Vec<usize> {
+    let mut starts = Vec::new();
+    let mut depth = 0;
+    let mut named = false;
+    for (i, token) in tokens.iter().enumerate().skip(1) {
+        let before = depth;
+        depth += expression::nesting(token);
+        if before != 0 || !COLUMN_CONSTRAINTS.iter().any(|w| token.is(w)) {
+            continue;
+        }
+        let previous = &tokens[i - 1];
+        // Words that belong to the constraint they stand in: NOT NULL, SET NULL, SET DEFAULT,
+        // DEFAULT NULL, NOT DEFERRABLE, GENERATED ALWAYS AS.
+        let continues = (token.is("null")
+            && ["not", "set", "default"].iter().any(|w| previous.is(w)))
+            || (token.is("default") && previous.is("set"))
+            || token.is("deferrable")
+            || (token.is("not") && tokens.get(i + 1).is_some_and(|t| t.is("deferrable")))
+            || (token.is("as") && previous.is("always"));
+        if continues {
+            continue;
+        }
+        if named {
+            named = false;
+            continue;
+        }
+        starts.push(i);
+        named = token.is("constraint");
+    }
+    starts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUIRKY: &str = "CREATE TABLE [my t] ( -- people\n\
+        id INTEGER PRIMARY KEY AUTOINCREMENT, /* the, key */\n\
+        \"na,me\" VARCHAR(10, 2) CONSTRAINT nn NOT NULL ON CONFLICT FAIL COLLATE NOCASE,\n\
+        age DEFAULT (1 + (2)) CHECK (age NOT NULL AND age > 0) NULL, -- last, of the plain\n\
+        up TEXT GENERATED ALWAYS AS (upper(\"na,me\")) STORED NOT NULL,\n\
+        boss INT DEFAULT NULL REFERENCES [my t] ON DELETE SET NULL NOT DEFERRABLE,\n\
+        CONSTRAINT \"c 1\" CHECK (age <> 7), UNIQUE (age, boss) -- end\n) STRICT";
+
+    fn edited(edit: impl Fn(&mut CreateTable) -> Result<(), EditError>) -> String {
+        let mut table = CreateTable::parse(QUIRKY).unwrap();
+        edit(&mut table).unwrap();
+        table.text("t")
+    }
+
+    #[test]
+    fn an_untouched_text_comes_back() {
+        let text = edited(|_| Ok(()));
+        assert_eq!(
+            text.replacen("CREATE TABLE t (", "CREATE TABLE [my t] (", 1),
+            QUIRKY
+        );
+    }
+
+    #[test]
+    fn not_null_goes_in_and_out_by_its_own() {
+        let text = edited(|t| t.set_not_null("age"));
+        assert!(
+            text.contains(
+                "age DEFAULT (1 + (2)) CHECK (age NOT NULL AND age > 0) NOT NULL, -- last"
+            ),
+            "{text}"
+        );
+        let text = edited(|t| t.drop_not_null("na,me"));
+        assert!(
+            text.contains("\"na,me\" VARCHAR(10, 2) COLLATE NOCASE,"),
+            "{text}"
+        );
+        let text = edited(|t| t.drop_not_null("UP"));
+        assert!(
+            text.contains("up TEXT GENERATED ALWAYS AS (upper(\"na,me\")) STORED,"),
+            "{text}"
+        );
+        let text = edited(|t| t.set_not_null("boss"));
+        assert!(
+            text.contains(
+                "DEFAULT NULL REFERENCES [my t] ON DELETE SET NULL NOT DEFERRABLE NOT NULL,"
+            ),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn defaults_are_replaced_whole() {
+        let text = edited(|t| t.set_default("age", "-5"));
+        assert!(
+            text.contains("age CHECK (age NOT NULL AND age > 0) NULL DEFAULT -5, -- last"),
+            "{text}"
+        );
+        let text = edited(|t| t.drop_default("boss"));
+        assert!(text.contains("boss INT REFERENCES [my t]"), "{text}");
+        let text = edited(|t| t.set_default("boss", "abs(3)"));
+        assert!(text.contains("NOT DEFERRABLE DEFAULT (abs(3)),"), "{text}");
+    }
+
+    #[test]
+    fn columns_and_constraints_come_and_go() {
+        let text = edited(|t| t.drop_constraint("c 1"));
+        assert!(!text.contains("<> 7") && text.contains("UNIQUE (age, boss)"));
+        let text = edited(|t| t.drop_constraint("nn"));
+        assert!(text.contains("VARCHAR(10, 2) COLLATE NOCASE"), "{text}");
+        let text = edited(|t| {
+            t.add_column("note TEXT");
+            t.add_constraint("CHECK (note <> '')");
+            Ok(())
+        });
+        assert!(text.contains("NOT DEFERRABLE, note TEXT,\n"), "{text}");
+        assert!(
+            text.ends_with("UNIQUE (age, boss) -- end\n, CHECK (note <> '')) STRICT"),
+            "{text}"
+        );
+        let text = edited(|t| t.drop_column("up"));
+        assert!(!text.contains("GENERATED"), "{text}");
+    }
+
+    #[test]
+    fn what_hangs_on_a_column_is_seen() {
+        let table = CreateTable::parse(QUIRKY).unwrap();
+        assert!(table.is_named_elsewhere("age"));
+        assert!(table.is_named_elsewhere("na,me"));
+        assert!(!table.is_named_elsewhere("up"));
+        assert!(table.is_key_by_itself("boss") && table.is_key_by_itself("id"));
+        assert!(!table.is_key_by_itself("age"));
+        assert!(table.autoincrement() && !table.without_rowid());
+        let bare = CreateTable::parse("CREATE TABLE 't'('a' PRIMARY KEY)WITHOUT ROWID").unwrap();
+        assert!(bare.without_rowid());
+        assert_eq!(
+            bare.text("t"),
+            "CREATE TABLE t ('a' PRIMARY KEY)WITHOUT ROWID"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_edited() {
+        for sql in [
+            "CREATE VIRTUAL TABLE t USING fts5(a)",
+            "CREATE TABLE t (a",
+            "SELECT 1",
+        ] {
+            assert_eq!(CreateTable::parse(sql), Err(EditError::Unreadable));
+        }
+        let mut table = CreateTable::parse("CREATE TABLE t (a)").unwrap();
+        assert_eq!(
+            table.set_not_null("b"),
+            Err(EditError::NoColumn("b".into()))
+        );
+        assert_eq!(
+            table.drop_column("a"),
+            Err(EditError::LastColumn("a".into()))
+        );
+    }
+}

@@ -1,0 +1,9 @@
+//! PostgreSQL and SQLite: quoting, reading SQL, locks, and the statements that operations need.
+
+pub mod classify;
+pub mod create_table;
+pub mod expression;
+pub mod lexer;
+pub mod quote;
+pub mod split;
+pub mod statement;

@@ -1,0 +1,300 @@
+//! The migration document: what people write, in the form, as YAML or through the builder.
+
+mod duration;
+mod emit;
+mod hash;
+mod json_schema;
+mod names;
+mod read;
+mod read_value;
+mod scalar;
+mod scan_error;
+mod shape;
+mod shapes;
+mod tree;
+
+use serde::{Deserialize, Serialize};
+
+pub use duration::soak_ms;
+pub use emit::{emit, emit_draft};
+pub use hash::{hash, phase_hash};
+pub use json_schema::json_schema;
+pub use names::{NAME_MAX, name_problem, nearest, slug};
+pub use read::{PROBLEMS_MAX, check, parse, read_draft};
+pub use shape::{Field, FieldKind, Part, Shape};
+pub use shapes::{GATE, MIGRATION, PHASE, checks};
+
+use crate::operation::Operation;
+
+/// Something wrong in a document: what, where, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem {
+    /// 1-based line of the text; absent where the document did not come from one.
+    pub line: Option<usize>,
+    /// 1-based column, in characters.
+    pub column: Option<usize>,
+    /// Where in the document: `phases[1].operations[0].dataType`.
+    pub path: String,
+    /// What is the matter and what to do, in one or two sentences.
+    pub message: String,
+}
+
+impl Problem {
+    /// A problem at a place of the text.
+    pub(in crate::document) fn at(
+        place: impl Into<Option<tree::Place>>,
+        path: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        let place = place.into();
+        Self {
+            line: place.map(|p| p.line),
+            column: place.map(|p| p.column),
+            path: path.into(),
+            message: message.into(),
+        }
+    }
+}
+
+impl std::fmt::Display for Problem {
+    /// `line 7, column 9: phases[0].operations[0]: ...`, what is absent left out.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(line) = self.line {
+            write!(f, "line {line}")?;
+            if let Some(column) = self.column {
+                write!(f, ", column {column}")?;
+            }
+            f.write_str(": ")?;
+        }
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// The engines that a document can be for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// PostgreSQL 12 to 18.
+    #[serde(rename = "postgresql")]
+    PostgreSql,
+    /// SQLite 3.35 and later.
+    Sqlite,
+}
+
+impl Engine {
+    /// Every engine, in the order that lists show them.
+    pub const ALL: [Engine; 2] = [Engine::PostgreSql, Engine::Sqlite];
+
+    /// The word of the document: `postgresql`, `sqlite`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Engine::PostgreSql => "postgresql",
+            Engine::Sqlite => "sqlite",
+        }
+    }
+}
+
+/// One migration: a name, an engine and phases in order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Migration {
+    /// `[a-z0-9-]+`, unique in a workspace.
+    pub name: String,
+    /// The engine that the document is written for.
+    pub database: Engine,
+    /// What the migration is for, in the author's words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Who wrote it, in their own words; not an account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// Free labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// The phases, numbered 1, 2, 3, ... in order.
+    pub phases: Vec<Phase>,
+}
+
+/// What a phase does to the schema as the applications see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PhaseKind {
+    /// Adds; old and new applications both run.
+    Expand,
+    /// Moves data.
+    Migrate,
+    /// Takes away or tightens.
+    Contract,
+}
+
+/// One phase: started, approved and rolled back as a whole.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Phase {
+    /// 1, 2, 3, ... in order.
+    pub phase: u32,
+    /// Inferred from the operations where absent, see [`Phase::kind`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<PhaseKind>,
+    /// What the phase does, in the author's words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Milliseconds that a statement which blocks others may take, from its first try for the
+    /// lock to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<u64>,
+    /// What must be true before the phase starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
+    /// What it does, in order. May be empty: then it is a gate, or only checks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operations: Vec<Operation>,
+    /// What must hold once the operations are done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub validation: Vec<Validation>,
+    /// Takes precedence over the derived rollback where it is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback_operations: Option<Vec<Operation>>,
+}
+
+/// What must be true before a phase starts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Gate {
+    /// A deploy that a person confirms, with a version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deploy: Option<String>,
+    /// Time since the previous phase completed: `30s`, `15m`, `12h`, `7d`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soak: Option<String>,
+}
+
+impl Gate {
+    /// The soak in milliseconds; 0 where there is none.
+    ///
+    /// # Errors
+    /// What is wrong with the text; never for a document that [`check`] has passed.
+    pub fn soak_ms(&self) -> Result<u64, String> {
+        self.soak.as_deref().map_or(Ok(0), soak_ms)
+    }
+}
+
+/// What a check asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Check {
+    /// The column is in the catalogue.
+    ColumnExists,
+    /// The column is not in the catalogue.
+    ColumnNotExists,
+    /// The index is there and valid, under its own name or its constraint's.
+    IndexExists,
+    /// No row has NULL in the column.
+    BackfillComplete,
+    /// Old and new agree on every row under the conversion; NULL equals NULL.
+    ColumnsMatch,
+    /// The SQL returns true, or the number 0.
+    Custom,
+}
+
+impl Check {
+    /// The word of the document: `column_exists`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Check::ColumnExists => "column_exists",
+            Check::ColumnNotExists => "column_not_exists",
+            Check::IndexExists => "index_exists",
+            Check::BackfillComplete => "backfill_complete",
+            Check::ColumnsMatch => "columns_match",
+            Check::Custom => "custom",
+        }
+    }
+}
+
+/// How the value of a custom check is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", from = "ExpectWritten")]
+pub enum Expect {
+    /// The value is a truth and must be true.
+    True,
+    /// The value is a number and must be 0.
+    Zero,
+}
+
+/// `expect: true` is a truth value in YAML, and a word here.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ExpectWritten {
+    Truth(True),
+    Word(ExpectWord),
+}
+
+#[derive(Deserialize)]
+#[serde(try_from = "bool")]
+struct True;
+
+impl TryFrom<bool> for True {
+    type Error = &'static str;
+
+    fn try_from(value: bool) -> Result<Self, Self::Error> {
+        value.then_some(True).ok_or("`true` or `zero` is expected")
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ExpectWord {
+    True,
+    Zero,
+}
+
+impl From<ExpectWritten> for Expect {
+    fn from(written: ExpectWritten) -> Self {
+        match written {
+            ExpectWritten::Truth(True) | ExpectWritten::Word(ExpectWord::True) => Expect::True,
+            ExpectWritten::Word(ExpectWord::Zero) => Expect::Zero,
+        }
+    }
+}
+
+/// One check of a phase.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Validation {
+    /// What is asked.
+    pub check: Check,
+    /// The table asked about; absent for a custom check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    /// For column_exists, column_not_exists, backfill_complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    /// For index_exists; without it and `columns`: every index that the phase makes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index_name: Option<String>,
+    /// For index_exists, in place of the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Vec<String>>,
+    /// For columns_match.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_column: Option<String>,
+    /// For columns_match.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_column: Option<String>,
+    /// For columns_match: the conversion from old to new; identity where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forward: Option<String>,
+    /// For custom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sql: Option<String>,
+    /// For custom, where the type of the value leaves it open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<Expect>,
+    /// What the person reads when it fails, beside the value found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_message: Option<String>,
+}

@@ -1,0 +1,44 @@
+//! A dual write that does not lead back.
+
+use super::{Rule, Severity, Subject};
+use crate::document::Engine;
+use crate::operation::Operation;
+
+/// See the module.
+pub const RULE: Rule = Rule {
+    id: "dual-write-one-way",
+    severity: Severity::Warning,
+    help: "Without a backward conversion, what new applications write never reaches the old column.",
+    engine: Engine::PostgreSql,
+    with_schema: true,
+    bad: r#"
+- phase: 1
+  operations:
+  - { type: add_column, table: users, column: contact, dataType: text }
+  - { type: enable_dual_write, table: users, oldColumn: email, newColumn: contact, forward: "lower(email)" }
+"#,
+    good: r#"
+- phase: 1
+  operations:
+  - { type: add_column, table: users, column: contact, dataType: text }
+  - { type: enable_dual_write, table: users, oldColumn: email, newColumn: contact, forward: "lower(email)", backward: contact }
+"#,
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
+    subject
+        .sites()
+        .filter_map(|site| {
+ let Operation::EnableDualWrite(dual) = site.operation else { return None; };
+ (!dual.goes_back()).then(|| RULE.about(
+                Some(&site),
+                format!(
+                    "writes of the new application to {}.{} are lost on the way back: {} stays as it is",
+                    dual.table, dual.new_column, dual.old_column
+                ),
+                "give the conversion back (backward), or keep old applications from reading the column",
+            ))
+})
+        .collect()
+}

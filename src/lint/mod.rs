@@ -1,0 +1,224 @@
+//! The linter: what a plan would do to the traffic on its tables, and the safe way instead.
+
+use serde::{Deserialize, Serialize};
+
+use crate::document::{Engine, Migration};
+use crate::operation::Operation;
+use crate::plan::PhasePlan;
+use crate::schema::{Schema, World};
+
+/// The one list of rules, a module each.
+macro_rules! rules {
+    ($($module:ident,)*) => {
+        $(mod $module;)*
+
+        /// Every rule, in the order that lists show them.
+        pub const RULES: &[Rule] = &[$($module::RULE),*];
+    };
+}
+
+rules! {
+    add_required_column,
+    volatile_default,
+    set_not_null_no_backfill,
+    constant_default_one_step,
+    select_star_prepared,
+    non_concurrent_index,
+    long_index_build,
+    non_concurrent_drop,
+    drop_column_in_use,
+    dropped_with_column,
+    drop_without_gate,
+    backfill_overwrites,
+    dual_write_one_way,
+    unknown_sql,
+    unbatched_update,
+    blocking_sql,
+    table_rebuild,
+    irreversible_phase,
+    no_target,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Think before you go on.
+    Warning,
+    /// Not safe.
+    Error,
+}
+
+/// One thing that a rule has to say, in the wire format of `plan` and `verify`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// The rule's id, `kebab-case`.
+    pub rule: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The phase it is about, 1, 2, 3, ...; absent for the document as a whole.
+    pub phase: Option<u32>,
+    /// Index of the operation in its phase.
+    pub operation: Option<usize>,
+    /// What is the matter.
+    pub message: String,
+    /// What to do instead.
+    pub recommendation: String,
+    /// The safe sequence as phases of a document, where one can be given.
+    pub fix: Option<serde_json::Value>,
+}
+
+/// A rule, with the examples that are its tests and its help at once.
+pub struct Rule {
+    /// `kebab-case`.
+    pub id: &'static str,
+    /// How bad what it finds is.
+    pub severity: Severity,
+    /// Why, in one sentence.
+    pub help: &'static str,
+    /// The engine that its examples are for.
+    pub engine: Engine,
+    /// Whether its examples are about a live table.
+    pub with_schema: bool,
+    /// Phases, as YAML, in which it finds something.
+    pub bad: &'static str,
+    /// Phases, as YAML, in which it finds nothing; empty where there is always something to say.
+    pub good: &'static str,
+    /// What it finds.
+    pub check: fn(&Subject<'_>) -> Vec<Finding>,
+}
+
+/// What the rules look at.
+pub struct Subject<'s> {
+    /// The document.
+    pub migration: &'s Migration,
+    /// The live schema, where there is one.
+    pub schema: Option<&'s Schema>,
+    /// The world before each operation, by phase.
+    pub states: &'s [Vec<World>],
+    /// What the phases compile to.
+    pub phases: &'s [PhasePlan],
+}
+
+/// An operation where it stands.
+pub struct Site<'s> {
+    /// Index of its phase.
+    pub phase_index: usize,
+    /// The phase's number.
+    pub phase: u32,
+    /// Its index in the phase.
+    pub number: usize,
+    /// The operation.
+    pub operation: &'s Operation,
+    /// The world before it.
+    pub before: &'s World,
+}
+
+impl<'s> Subject<'s> {
+    /// Every operation, in order.
+    pub fn sites(&self) -> impl Iterator<Item = Site<'s>> {
+        self.migration
+            .phases
+            .iter()
+            .zip(self.states)
+            .enumerate()
+            .flat_map(|(phase_index, (phase, states))| {
+                phase.operations.iter().zip(states).enumerate().map(
+                    move |(number, (operation, before))| Site {
+                        phase_index,
+                        phase: phase.phase,
+                        number,
+                        operation,
+                        before,
+                    },
+                )
+            })
+    }
+}
+
+impl Rule {
+    /// A finding of this rule.
+    pub fn about(&self, site: Option<&Site<'_>>, message: String, recommendation: &str) -> Finding {
+        Finding {
+            rule: self.id.to_owned(),
+            severity: self.severity,
+            phase: site.map(|s| s.phase),
+            operation: site.map(|s| s.number),
+            message,
+            recommendation: recommendation.to_owned(),
+            fix: None,
+        }
+    }
+}
+
+/// What all rules find, by phase and operation, the worst first.
+pub fn findings(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut out: Vec<Finding> = RULES
+        .iter()
+        .flat_map(|rule| (rule.check)(subject))
+        .collect();
+    out.sort_by_key(|f| {
+        (
+            f.phase.unwrap_or(0),
+            f.operation.unwrap_or(usize::MAX),
+            std::cmp::Reverse(f.severity),
+        )
+    });
+    out
+}
+
+/// The beginning of a statement, on one line.
+fn shortened(sql: &str) -> String {
+    let flat = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+    if flat.chars().count() <= 80 {
+        flat
+    } else {
+        format!("{}...", flat.chars().take(77).collect::<String>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan;
+
+    fn finds(rule: &Rule, phases: &str) -> bool {
+        let indented = phases.replace('\n', "\n    ");
+        let yaml = format!(
+            "migration:\n  name: example\n  database: {}\n  description: An example\n  phases:{indented}",
+            rule.engine.word()
+        );
+        let migration = crate::document::parse(&yaml)
+            .unwrap_or_else(|problems| panic!("{}: {problems:?}", rule.id));
+        let schema = crate::schema::sample::schema(rule.engine);
+        let schema = rule.with_schema.then_some(&schema);
+        let plan = plan::plan(&migration, schema)
+            .unwrap_or_else(|problems| panic!("{}: {problems:?}", rule.id));
+        plan.findings.iter().any(|f| f.rule == rule.id)
+    }
+
+    #[test]
+    fn every_rule_finds_its_bad_example_and_spares_its_good_one() {
+        for rule in RULES {
+            assert!(finds(rule, rule.bad), "{} spares its bad example", rule.id);
+            if !rule.good.is_empty() {
+                assert!(
+                    !finds(rule, rule.good),
+                    "{} blames its good example",
+                    rule.id
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn ids_are_used_once() {
+        let mut ids: Vec<&str> = RULES.iter().map(|r| r.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), RULES.len());
+    }
+}

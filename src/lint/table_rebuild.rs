@@ -1,0 +1,48 @@
+//! SQLite makes the whole table anew.
+
+use super::{Rule, Severity, Subject};
+use crate::document::Engine;
+use crate::plan::Action;
+
+/// See the module.
+pub const RULE: Rule = Rule {
+    id: "table-rebuild",
+    severity: Severity::Warning,
+    help: "What SQLite cannot alter is done by copying the table; other writers of the file wait meanwhile.",
+    engine: Engine::Sqlite,
+    with_schema: true,
+    bad: r#"
+- phase: 1
+  operations:
+  - { type: set_not_null, table: users, column: email }
+"#,
+    good: r#"
+- phase: 1
+  operations:
+  - { type: add_column, table: users, column: age, dataType: integer }
+"#,
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
+    let mut out = Vec::new();
+    for site in subject.sites() {
+        for step in &subject.phases[site.phase_index].steps {
+            let Action::Rebuild { table, statements } = &step.action else {
+                continue;
+            };
+            if step.operation == site.number {
+                let ms: u64 = statements.iter().map(|s| s.estimated_ms).sum();
+                out.push(RULE.about(
+                    Some(&site),
+                    format!(
+                        "{table} is copied ({} rows, about {ms} ms), and other writers of the file wait meanwhile",
+                        site.before.rows(table)
+                    ),
+                    "choose a quiet hour; readers go on where the journal mode is WAL",
+                ));
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,295 @@
+//! add_index: an index, built without holding up writers where the engine can.
+
+use serde::{Deserialize, Serialize};
+
+use super::behave::{Behave, Draft, Subject, Undo};
+use super::{default, postgres, sqlite};
+use crate::dialect::statement::Work;
+use crate::dialect::{expression, lexer, quote};
+use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
+use crate::plan::{Lock, Statement};
+use crate::schema::{Index, Refusal, TableName, World};
+
+/// Adds an index.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AddIndex {
+    /// The table.
+    pub table: String,
+    /// Its name; absent: see [`AddIndex::name`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index_name: Option<String>,
+    /// Its keys: columns, or expressions in parentheses.
+    pub columns: Vec<String>,
+    /// PostgreSQL: built concurrently.
+    #[serde(default = "default::yes", skip_serializing_if = "default::is_yes")]
+    pub concurrent: bool,
+    /// Whether two rows may not have the same keys.
+    #[serde(default, skip_serializing_if = "default::is_no")]
+    pub unique: bool,
+    /// PostgreSQL: the access method; absent: btree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// The predicate of a partial index.
+    #[serde(rename = "where", default, skip_serializing_if = "Option::is_none")]
+    pub predicate: Option<String>,
+}
+
+impl AddIndex {
+    /// Its fields.
+    pub const SHAPE: Shape = Shape {
+        word: "add_index",
+        title: "Add an index",
+        help: "Builds an index while writers go on.",
+        fields: &[
+            Field::required("table", "Table", FieldKind::Table, "The table."),
+            Field::optional(
+                "indexName",
+                "Index name",
+                FieldKind::NewName,
+                "The index's name; idx_ with the table and its columns where absent.",
+            ),
+            Field::required(
+                "columns",
+                "Columns",
+                FieldKind::Columns,
+                "Its columns in order; an expression stands in parentheses.",
+            ),
+            Field::optional(
+                "concurrent",
+                "Concurrently",
+                FieldKind::Bool,
+                "Built without holding up writers (PostgreSQL).",
+            )
+            .or("true"),
+            Field::optional(
+                "unique",
+                "Unique",
+                FieldKind::Bool,
+                "Whether no two rows may have the same keys.",
+            )
+            .or("false"),
+            Field::optional(
+                "method",
+                "Method",
+                FieldKind::Choice(&["btree", "hash", "gin", "gist", "spgist", "brin"]),
+                "The access method (PostgreSQL); btree where absent.",
+            ),
+            Field::optional(
+                "where",
+                "Where",
+                FieldKind::Sql,
+                "Only rows for which this condition holds are indexed.",
+            ),
+        ],
+    };
+}
+
+/// Words that may follow a column in an index.
+const KEY_WORDS: &[&str] = &["asc", "desc", "nulls", "first", "last", "collate"];
+
+impl AddIndex {
+    /// Its name as written, else `idx_` with the table and its columns.
+    pub fn name(&self) -> String {
+        self.index_name.clone().unwrap_or_else(|| {
+            let table = TableName::parse(&self.table).name;
+            let columns: Vec<String> = self
+                .columns
+                .iter()
+                .map(|c| {
+                    c.chars()
+                        .map(|c| if c.is_alphanumeric() { c } else { '_' })
+                        .collect::<String>()
+                        .trim_matches('_')
+                        .to_owned()
+                })
+                .collect();
+            quote::made_up(&format!("idx_{table}_{}", columns.join("_")))
+        })
+    }
+
+    /// One key as SQL: a column, a column with its order, or an expression.
+    fn key(&self, world: &World, table: &TableName, key: &str) -> Result<String, Refusal> {
+        let engine = world.engine;
+        let bare = key.trim();
+        let refuse = |problem| Refusal::new("columns", format!("{bare}: {problem}"));
+        if world.column(table, bare).is_some() {
+            return Ok(quote::name(bare));
+        }
+        let tokens = lexer::significant(engine, bare).map_err(|e| refuse(e.to_string()))?;
+        let Some((first, rest)) = tokens.split_first() else {
+            return Err(refuse("the key is empty".to_owned()));
+        };
+        let calls = rest.first().is_some_and(|t| t.is_symbol("("));
+        if first.is_symbol("(") || calls {
+            return match expression::expression_problem(engine, bare) {
+                Some(problem) => Err(refuse(problem)),
+                None => Ok(bare.to_owned()),
+            };
+        }
+        let ordered = rest
+            .iter()
+            .any(|t| KEY_WORDS.iter().any(|w| t.is(w)) || t.text.ends_with("_ops"));
+        match first.name(engine) {
+            Some(name) if ordered && expression::expression_problem(engine, bare).is_none() => {
+                Ok(format!("{} {}", quote::name(&name), expression::span(bare, rest)))
+            }
+            Some(_) | None => Ok(quote::name(bare)),
+        }
+    }
+
+    fn sql(&self, world: &World, concurrently: bool) -> Result<String, Refusal> {
+        let table = TableName::parse(&self.table);
+        let keys: Result<Vec<String>, Refusal> = self
+            .columns
+            .iter()
+            .map(|key| self.key(world, &table, key))
+            .collect();
+        let unique = if self.unique { "UNIQUE " } else { "" };
+        let mode = if concurrently { "CONCURRENTLY " } else { "" };
+        let (name, on) = match world.engine {
+            Engine::PostgreSql => (quote::name(&self.name()), quote::table(&table)),
+            Engine::Sqlite => (
+                quote::within(&table, &self.name()),
+                quote::name(&table.name),
+            ),
+        };
+        let method = match &self.method {
+            Some(method) => format!(" USING {}", quote::name(method)),
+            None => String::new(),
+        };
+        let predicate = match &self.predicate {
+            Some(sql) => format!(" WHERE {}", sql.trim()),
+            None => String::new(),
+        };
+        Ok(format!(
+            "CREATE {unique}INDEX {mode}{name} ON {on}{method} ({}){predicate}",
+            keys?.join(", ")
+        ))
+    }
+}
+
+impl Behave for AddIndex {
+    fn phase_kind(&self) -> PhaseKind {
+        PhaseKind::Expand
+    }
+
+    fn tables(&self) -> Vec<TableName> {
+        vec![TableName::parse(&self.table)]
+    }
+
+    fn subject(&self) -> Subject {
+        (Some(TableName::parse(&self.table)), Some(self.name()))
+    }
+
+    fn apply(&self, world: &mut World) -> Result<(), Refusal> {
+        let table = TableName::parse(&self.table);
+        let engine = world.engine;
+        if self.columns.is_empty() {
+            return Err(Refusal::new("columns", "an index needs a column"));
+        }
+        if engine == Engine::Sqlite && self.method.is_some() {
+            return Err(Refusal::new(
+                "method",
+                "SQLite knows one kind of index only; leave the method out",
+            ));
+        }
+        if let Some(problem) = self
+            .predicate
+            .as_deref()
+            .and_then(|sql| expression::expression_problem(engine, sql))
+        {
+            return Err(Refusal::new("where", problem));
+        }
+        for column in &self.columns {
+            let plain = lexer::significant(engine, column)
+                .is_ok_and(|tokens| tokens.len() == 1 && tokens[0].kind == lexer::Kind::Word);
+            if plain {
+                world.need_column(&table, "columns", column.trim())?;
+            }
+        }
+        let partitioned = world.table(&table).is_some_and(|t| t.partitioned);
+        if partitioned && self.concurrent && engine == Engine::PostgreSql {
+            return Err(Refusal::new(
+                "concurrent",
+                format!(
+                    "{table} is partitioned, and PostgreSQL builds no index on such a table concurrently; add one to each partition"
+                ),
+            ));
+        }
+        let definition = self.sql(world, false)?;
+        let name = self.name();
+        let field = if self.index_name.is_some() {
+            "indexName"
+        } else {
+            "columns"
+        };
+        world.add_relation(field, &table, &name)?;
+        let entry = world.table_mut("table", &table)?;
+        let expressions = self
+            .columns
+            .iter()
+            .any(|c| entry.column(c.trim()).is_none());
+        entry.indexes.push(Index {
+            name,
+            columns: self.columns.clone(),
+            expressions,
+            unique: self.unique,
+            method: self.method.clone().unwrap_or_else(|| "btree".to_owned()),
+            predicate: self.predicate.clone(),
+            valid: true,
+            definition: definition.clone(),
+            ..Index::default()
+        });
+        if engine == Engine::Sqlite {
+            entry.dependents.push(definition);
+        }
+        Ok(())
+    }
+
+    fn compile(&self, before: &World) -> Result<Vec<Draft>, Refusal> {
+        let table = TableName::parse(&self.table);
+        let name = self.name();
+        let (lock, concurrent) = match before.engine {
+            Engine::PostgreSql => (Lock::Share, self.concurrent),
+            Engine::Sqlite => (Lock::DatabaseWrite, false),
+        };
+        let sql = self.sql(before, concurrent)?;
+        if concurrent {
+            return Ok(vec![postgres::build_index(before, &table, &name, sql)]);
+        }
+        Ok(vec![Draft::transaction(
+            format!("Build index {name} on {table}"),
+            &table,
+            vec![Statement::new(sql, lock, Work::Index, before.rows(&table))],
+        )])
+    }
+
+    fn undo(&self, before: &World) -> Result<Undo, Refusal> {
+        let table = TableName::parse(&self.table);
+        let name = self.name();
+        Ok(Undo::whole(vec![match before.engine {
+            Engine::PostgreSql => postgres::drop_index(&table, &name),
+            Engine::Sqlite => Draft::transaction(
+                format!("Drop index {name} of {table}"),
+                &table,
+                vec![sqlite::write(format!(
+                    "DROP INDEX IF EXISTS {}",
+                    quote::within(&table, &name)
+                ))],
+            ),
+        }]))
+    }
+
+    fn sample() -> Self {
+        Self {
+            table: "users".into(),
+            index_name: None,
+            columns: vec!["email".into()],
+            concurrent: true,
+            unique: false,
+            method: None,
+            predicate: Some("email IS NOT NULL".into()),
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! backfill: brings the rows that are there up to date, in batches.
+
+use serde::{Deserialize, Serialize};
+
+use super::behave::{Behave, Draft, Loss, Subject, Undo};
+use super::{default, sqlite};
+use crate::dialect::expression::{self, Assignment};
+use crate::dialect::quote;
+use crate::dialect::statement::BRIEF_MS;
+use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
+use crate::plan::{self, Action, Lock, Statement, Wait, WalkKey};
+use crate::schema::{Refusal, TableName, World};
+
+/// Fills columns of the rows that are there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Backfill {
+    /// The table.
+    pub table: String,
+    /// The SET list: `full_name = name`.
+    pub sql: String,
+    /// Which rows have work; absent: see the plan's `pending_sql`.
+    #[serde(rename = "where", default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// Rows a batch starts with; absent: what is fastest under the latency cap is found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_size: Option<u32>,
+    /// Milliseconds of rest after each batch.
+    #[serde(default, skip_serializing_if = "default::is_zero")]
+    pub pause_ms: u64,
+}
+
+impl Backfill {
+    /// Its fields.
+    pub const SHAPE: Shape = Shape {
+        word: "backfill",
+        title: "Backfill",
+        help: "Fills columns of the rows that are there, in short batches that can be paused.",
+        fields: &[
+            Field::required("table", "Table", FieldKind::Table, "The table."),
+            Field::required(
+                "sql",
+                "Set",
+                FieldKind::Sql,
+                "What is assigned, as in UPDATE ... SET: full_name = name.",
+            ),
+            Field::optional(
+                "where",
+                "Where",
+                FieldKind::Sql,
+                "Only rows for which this holds are touched; where absent, rows that already have a value are left alone.",
+            ),
+            Field::optional(
+                "batchSize",
+                "Batch size",
+                FieldKind::Number,
+                "Rows a batch starts with; found by measuring where absent.",
+            ),
+            Field::optional(
+                "pauseMs",
+                "Pause",
+                FieldKind::Number,
+                "Milliseconds of rest after each batch.",
+            )
+            .or("0"),
+        ],
+    };
+}
+
+/// Rows that a backfill writes in a millisecond, on the slow side of what was measured.
+const ROWS_PER_MS: u64 = 50;
+
+/// What the table is walked along.
+fn walk(world: &World, name: &TableName) -> WalkKey {
+    let Some(table) = world.table(name).filter(|_| world.is_whole(name)) else {
+        return WalkKey::Unknown;
+    };
+    let key = || WalkKey::Key {
+        columns: table
+            .primary_key
+            .iter()
+            .map(|column| {
+                let data_type = table.column(column).map(|c| c.data_type.clone());
+                (column.clone(), data_type.unwrap_or_default())
+            })
+            .collect(),
+    };
+    match world.engine {
+        Engine::PostgreSql if table.primary_key.is_empty() => WalkKey::Ctid,
+        Engine::PostgreSql => key(),
+        Engine::Sqlite if sqlite::without_rowid(table) => key(),
+        Engine::Sqlite => match sqlite::rowid(table) {
+            Some(name) => WalkKey::RowId { name },
+            None => key(),
+        },
+    }
+}
+
+/// The condition that bounds a batch, for people.
+fn bounds(key: &WalkKey) -> String {
+    let between = |what: String| format!("{what} > $1 AND {what} <= $2");
+    match key {
+        WalkKey::Key { columns } => {
+            let names = quote::names(columns.iter().map(|(name, _)| name));
+            between(if columns.len() == 1 {
+                names
+            } else {
+                format!("({names})")
+            })
+        }
+        WalkKey::RowId { name } => between(name.clone()),
+        WalkKey::Ctid => "ctid >= $1 AND ctid < $2".to_owned(),
+        WalkKey::Unknown => "/* its key is after $1 and up to $2 */ true".to_owned(),
+    }
+}
+
+/// A backfill of the executor.
+fn action(
+    world: &World,
+    table: &TableName,
+    set_sql: String,
+    pending_sql: String,
+    past_triggers: bool,
+) -> plan::Backfill {
+    let key = walk(world, table);
+    let rows = world.rows(table);
+    let table_sql = quote::table(table);
+    let sql = format!(
+        "UPDATE {table_sql} SET {set_sql} WHERE {} AND ({pending_sql})",
+        bounds(&key)
+    );
+    let shown = Statement {
+        estimated_ms: BRIEF_MS + rows / ROWS_PER_MS,
+        scans_table: true,
+        // The batches of SQLite hold its writer's lock one by one, each for a moment.
+        blocks_writes: false,
+        wait: Wait::Patient,
+        ..Statement::brief(
+            sql,
+            match world.engine {
+                Engine::PostgreSql => Lock::RowExclusive,
+                Engine::Sqlite => Lock::DatabaseWrite,
+            },
+        )
+    };
+    plan::Backfill {
+        table: table.clone(),
+        table_sql,
+        set_sql,
+        pending_sql,
+        key,
+        batch_size: None,
+        pause_ms: 0,
+        past_triggers,
+        estimated_rows: rows,
+        shown,
+    }
+}
+
+/// A backfill that no document wrote: a column that comes back gets its values.
+pub(super) fn draft(
+    world: &World,
+    table: &TableName,
+    set_sql: String,
+    pending_sql: String,
+    past_triggers: bool,
+) -> Draft {
+    Draft {
+        title: format!("Backfill {table}"),
+        tables: vec![table.clone()],
+        action: Action::Backfill(action(world, table, set_sql, pending_sql, past_triggers)),
+    }
+}
+
+/// Types that know no equality.
+const BY_TEXT: &[&str] = &["json", "xml", "point", "box", "path", "polygon", "line"];
+
+impl Backfill {
+    /// What it assigns; empty where its SET list cannot be read, which is refused elsewhere.
+    pub fn assignments(&self, engine: Engine) -> Vec<Assignment> {
+        expression::assignments(engine, &self.sql).unwrap_or_default()
+    }
+
+    /// The columns that were there before the document, hold values of their own, and are not
+    /// limited by a `where`: newer work may be overwritten there.
+    pub fn overwrites(&self, before: &World) -> Vec<String> {
+        let table = TableName::parse(&self.table);
+        if self.filter.is_some() {
+            return Vec::new();
+        }
+        self.assignments(before.engine)
+            .into_iter()
+            .map(|a| a.column)
+            .filter(|column| is_old(before, &table, column))
+            .collect()
+    }
+
+    /// Which rows have work left.
+    fn pending(&self, world: &World, assignments: &[Assignment]) -> String {
+        if let Some(filter) = &self.filter {
+            return format!("({})", filter.trim());
+        }
+        let table = TableName::parse(&self.table);
+        assignments
+            .iter()
+            .map(|a| pending_of(world, &table, a))
+            .collect::<Vec<_>>()
+            .join(" OR ")
+    }
+}
+
+/// Whether the column holds values that the document did not put there.
+fn is_old(world: &World, table: &TableName, column: &str) -> bool {
+    world.added(table, column).is_none() && world.dual_writes(table, column).is_empty()
+}
+
+fn pending_of(world: &World, table: &TableName, assignment: &Assignment) -> String {
+    let name = quote::name(&assignment.column);
+    let known = world.column(table, &assignment.column);
+    let cast = match world.engine {
+        Engine::PostgreSql
+            if known.is_some_and(|c| {
+                BY_TEXT.contains(&c.data_type.to_lowercase().as_str())
+            }) =>
+        {
+            "::text"
+        }
+        Engine::PostgreSql | Engine::Sqlite => "",
+    };
+    let (same, other) = match world.engine {
+        Engine::PostgreSql => ("IS NOT DISTINCT FROM", "IS DISTINCT FROM"),
+        Engine::Sqlite => ("IS", "IS NOT"),
+    };
+    if is_old(world, table, &assignment.column) {
+        let expression = &assignment.expression;
+        return format!("({name}{cast} {other} ({expression}){cast})");
+    }
+    match world.added(table, &assignment.column) {
+        // The rows of then hold the default that the column was added with, not NULL.
+        Some(Some(default)) if !default.eq_ignore_ascii_case("null") => {
+            format!("({name} IS NULL OR {name}{cast} {same} ({default}){cast})")
+        }
+        Some(_) | None => format!("({name} IS NULL)"),
+    }
+}
+
+impl Behave for Backfill {
+    fn phase_kind(&self) -> PhaseKind {
+        PhaseKind::Migrate
+    }
+
+    fn tables(&self) -> Vec<TableName> {
+        vec![TableName::parse(&self.table)]
+    }
+
+    fn subject(&self) -> Subject {
+        (Some(TableName::parse(&self.table)), None)
+    }
+
+    fn apply(&self, world: &mut World) -> Result<(), Refusal> {
+        let table = TableName::parse(&self.table);
+        let engine = world.engine;
+        let assignments = expression::assignments(engine, &self.sql)
+            .map_err(|e| Refusal::new("sql", e.to_string()))?;
+        if let Some(problem) = expression::expression_problem(engine, &self.sql) {
+            return Err(Refusal::new("sql", problem));
+        }
+        for assignment in &assignments {
+            let generated = world
+                .column_mut(&table, "sql", &assignment.column)?
+                .is_some_and(|c| c.generated);
+            if generated {
+                return Err(Refusal::new(
+                    "sql",
+                    format!("{table}.{} is generated: nobody can write it", assignment.column),
+                ));
+            }
+        }
+        if let Some(problem) = self
+            .filter
+            .as_deref()
+            .and_then(|sql| expression::expression_problem(engine, sql))
+        {
+            return Err(Refusal::new("where", problem));
+        }
+        if self.batch_size == Some(0) {
+            return Err(Refusal::new("batchSize", "a batch needs at least one row"));
+        }
+        let keyless = walk(world, &table) == WalkKey::Ctid;
+        if keyless && world.version < 140_000 {
+            return Err(Refusal::new(
+                "table",
+                format!(
+                    "{table} has no primary key, and PostgreSQL walks a table without one by its pages only from version 14; add a key first"
+                ),
+            ));
+        }
+        if keyless && world.table(&table).is_some_and(|t| t.partitioned) {
+            return Err(Refusal::new(
+                "table",
+                format!("{table} is partitioned and has no primary key; backfill each partition"),
+            ));
+        }
+        Ok(())
+    }
+
+    fn compile(&self, before: &World) -> Result<Vec<Draft>, Refusal> {
+        let table = TableName::parse(&self.table);
+        let assignments = self.assignments(before.engine);
+        let past_triggers = assignments
+            .iter()
+            .any(|a| !before.dual_writes(&table, &a.column).is_empty());
+        let pending = self.pending(before, &assignments);
+        let mut draft = draft(
+            before,
+            &table,
+            self.sql.trim().to_owned(),
+            pending,
+            past_triggers,
+        );
+        if let Action::Backfill(backfill) = &mut draft.action {
+            backfill.batch_size = self.batch_size;
+            backfill.pause_ms = self.pause_ms;
+            // A rest comes after each batch; the batches' size is taken at its usual start.
+            let batches = backfill.estimated_rows / u64::from(self.batch_size.unwrap_or(1_000));
+            backfill.shown.estimated_ms += batches * self.pause_ms;
+        }
+        Ok(vec![draft])
+    }
+
+    fn undo(&self, before: &World) -> Result<Undo, Refusal> {
+        let table = TableName::parse(&self.table);
+        let overwrote = self
+            .assignments(before.engine)
+            .iter()
+            .any(|a| before.added(&table, &a.column).is_none());
+        Ok(Undo {
+            drafts: Vec::new(),
+            loss: if overwrote {
+                Loss::Values
+            } else {
+                Loss::Nothing
+            },
+        })
+    }
+
+    fn sample() -> Self {
+        Self {
+            table: "users".into(),
+            sql: "email = lower(email)".into(),
+            filter: Some("email <> lower(email)".into()),
+            batch_size: None,
+            pause_ms: 0,
+        }
+    }
+}

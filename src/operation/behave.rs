@@ -1,0 +1,89 @@
+//! What every operation answers for, and what it answers with.
+
+use crate::document::PhaseKind;
+use crate::plan::{Action, Statement};
+use crate::schema::{Refusal, TableName, World};
+
+/// The table and the name in it that an operation is about.
+pub type Subject = (Option<TableName>, Option<String>);
+
+/// A step without its number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draft {
+    /// What it does, for people.
+    pub title: String,
+    /// The tables it touches.
+    pub tables: Vec<TableName>,
+    /// What is done.
+    pub action: Action,
+}
+
+impl Draft {
+    /// Statements in one transaction.
+    pub fn transaction(
+        title: impl Into<String>,
+        table: &TableName,
+        statements: Vec<Statement>,
+    ) -> Self {
+        Self {
+            title: title.into(),
+            tables: vec![table.clone()],
+            action: Action::Transaction { statements },
+        }
+    }
+
+    /// The same one, with another table that it locks too.
+    pub fn touching(mut self, table: &TableName) -> Self {
+        if !self.tables.contains(table) {
+            self.tables.push(table.clone());
+        }
+        self
+    }
+}
+
+/// What cannot be brought back by statements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Loss {
+    /// Nothing.
+    Nothing,
+    /// Nobody said how to undo it.
+    NotSaid,
+    /// Values that were there before the migration.
+    Values,
+}
+
+/// How an operation is taken back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Undo {
+    /// What is sent, in order.
+    pub drafts: Vec<Draft>,
+    /// What that does not bring back.
+    pub loss: Loss,
+}
+
+impl Undo {
+    /// Brings everything back.
+    pub fn whole(drafts: Vec<Draft>) -> Self {
+        Self {
+            drafts,
+            loss: Loss::Nothing,
+        }
+    }
+
+    /// There is nothing to take back, or without a target nobody can say what was there.
+    pub fn nothing() -> Self {
+        Self::whole(Vec::new())
+    }
+}
+
+/// What every operation answers for. Not a trait object anywhere: the list of operations
+/// dispatches by a match.
+pub(super) trait Behave {
+    fn phase_kind(&self) -> PhaseKind;
+    fn tables(&self) -> Vec<TableName>;
+    fn subject(&self) -> Subject;
+    fn apply(&self, world: &mut World) -> Result<(), Refusal>;
+    fn compile(&self, before: &World) -> Result<Vec<Draft>, Refusal>;
+    fn undo(&self, before: &World) -> Result<Undo, Refusal>;
+    fn sample() -> Self;
+}

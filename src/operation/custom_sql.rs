@@ -1,0 +1,265 @@
+//! custom_sql: statements as a person wrote them.
+
+use serde::{Deserialize, Serialize};
+
+use super::behave::{Behave, Draft, Loss, Subject, Undo};
+use crate::dialect::classify::{self, Facts};
+use crate::dialect::lexer;
+use crate::dialect::split::{self, Piece};
+use crate::dialect::statement::ASSUMED_ROWS;
+use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
+use crate::plan::{Action, Lock, Statement};
+use crate::schema::{Refusal, TableName, World};
+
+/// Runs statements as written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CustomSql {
+    /// One or more statements.
+    pub sql: String,
+    /// What takes them back; without it the phase cannot be rolled back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback_sql: Option<String>,
+}
+
+impl CustomSql {
+    /// Its fields.
+    pub const SHAPE: Shape = Shape {
+        word: "custom_sql",
+        title: "Custom SQL",
+        help: "Statements of your own, each run in the mode that it needs.",
+        fields: &[
+            Field::required("sql", "SQL", FieldKind::Sql, "One or more statements."),
+            Field::optional(
+                "rollbackSql",
+                "Rollback SQL",
+                FieldKind::Sql,
+                "What takes them back; without it the phase cannot be rolled back.",
+            ),
+        ],
+    };
+}
+
+/// A statement of a text, and what is known of it.
+pub type Read = (Piece, Facts);
+
+/// Splits a text and reads each of its statements.
+fn read(engine: Engine, field: &'static str, sql: &str) -> Result<Vec<Read>, Refusal> {
+    let pieces = split::split(engine, sql).map_err(|e| Refusal::new(field, e.to_string()))?;
+    if pieces.is_empty() {
+        return Err(Refusal::new(field, "there is no statement in it"));
+    }
+    Ok(pieces
+        .into_iter()
+        .map(|piece| {
+            let facts = classify::piece(engine, &piece);
+            (piece, facts)
+        })
+        .collect())
+}
+
+/// The drafts of a text: statements that may share a transaction share one, the others run alone.
+fn drafts(world: &World, field: &'static str, sql: &str) -> Result<Vec<Draft>, Refusal> {
+    let mut drafts: Vec<Draft> = Vec::new();
+    let mut open = false;
+    for (piece, facts) in read(world.engine, field, sql)? {
+        let rows = facts.table.as_ref().map_or(ASSUMED_ROWS, |t| world.rows(t));
+        let statement = Statement::new(piece.sql.clone(), facts.lock, facts.work, rows);
+        let tables: Vec<TableName> = facts.table.iter().cloned().collect();
+        let title = title(&piece.sql);
+        if !facts.transactional {
+            open = false;
+            let statement = statement.outside();
+            let action = match (built_index(world.engine, &piece.sql), tables.first()) {
+                (Some(index), Some(table)) => Action::BuildIndex {
+                    statement,
+                    table: table.clone(),
+                    index,
+                },
+                _ => Action::Outside { statement },
+            };
+            drafts.push(Draft {
+                title,
+                tables,
+                action,
+            });
+            continue;
+        }
+        // What ADD VALUE adds to a type can be used only once its transaction is over.
+        let alone = adds_value(world.engine, &piece.sql);
+        match drafts.last_mut() {
+            Some(Draft {
+                tables: known,
+                action: Action::Transaction { statements },
+                ..
+            }) if open && !alone => {
+                statements.push(statement);
+                known.extend(
+                    tables
+                        .into_iter()
+                        .filter(|t| !known.contains(t))
+                        .collect::<Vec<_>>(),
+                );
+            }
+            Some(_) | None => drafts.push(Draft {
+                title,
+                tables,
+                action: Action::Transaction {
+                    statements: vec![statement],
+                },
+            }),
+        }
+        open = !alone;
+    }
+    Ok(drafts)
+}
+
+/// The bare name of the index that the statement builds concurrently: such a build can be told
+/// apart from what a crash left of it, which other statements outside a transaction cannot.
+fn built_index(engine: Engine, sql: &str) -> Option<String> {
+    if engine != Engine::PostgreSql {
+        return None;
+    }
+    let tokens = lexer::significant(engine, sql).ok()?;
+    let mut rest = tokens.iter();
+    let mut take = |words: &[&str]| {
+        let mut ahead = rest.clone();
+        let found = words.iter().all(|w| ahead.next().is_some_and(|t| t.is(w)));
+        if found {
+            rest = ahead;
+        }
+        found
+    };
+    if !take(&["CREATE"]) {
+        return None;
+    }
+    take(&["UNIQUE"]);
+    if !take(&["INDEX", "CONCURRENTLY"]) {
+        return None;
+    }
+    take(&["IF", "NOT", "EXISTS"]);
+    // Without a name the server makes one up, and nothing could be looked for.
+    rest.next().filter(|t| !t.is("ON"))?.name(engine)
+}
+
+fn adds_value(engine: Engine, sql: &str) -> bool {
+    let words = split::leading(engine, sql, 8);
+    words.first().is_some_and(|w| w == "ALTER")
+        && words.get(1).is_some_and(|w| w == "TYPE")
+        && words.windows(2).any(|w| w[0] == "ADD" && w[1] == "VALUE")
+}
+
+/// The beginning of a statement, on one line.
+fn title(sql: &str) -> String {
+    let flat: Vec<&str> = sql.split_whitespace().collect();
+    let flat = flat.join(" ");
+    if flat.chars().count() <= 60 {
+        format!("Run {flat}")
+    } else {
+        format!("Run {}...", flat.chars().take(57).collect::<String>())
+    }
+}
+
+impl CustomSql {
+    /// Its statements and what is known of each; empty where they cannot be read, which is
+    /// refused elsewhere.
+    pub fn statements(&self, engine: Engine) -> Vec<Read> {
+        read(engine, "sql", &self.sql).unwrap_or_default()
+    }
+}
+
+impl Behave for CustomSql {
+    fn phase_kind(&self) -> PhaseKind {
+        // Its engine is not known here; what both read alike is enough for a kind.
+        let reads = self.statements(Engine::PostgreSql);
+        if reads.iter().any(|(_, facts)| facts.unbatched) {
+            PhaseKind::Migrate
+        } else if reads.iter().any(|(piece, _)| drops(&piece.sql)) {
+            PhaseKind::Contract
+        } else {
+            PhaseKind::Expand
+        }
+    }
+
+    fn tables(&self) -> Vec<TableName> {
+        let mut tables: Vec<TableName> = self
+            .statements(Engine::PostgreSql)
+            .into_iter()
+            .filter_map(|(_, facts)| facts.table)
+            .collect();
+        tables.sort();
+        tables.dedup();
+        tables
+    }
+
+    fn subject(&self) -> Subject {
+        (None, None)
+    }
+
+    fn apply(&self, world: &mut World) -> Result<(), Refusal> {
+        let reads = read(world.engine, "sql", &self.sql)?;
+        if let Some(sql) = &self.rollback_sql {
+            read(world.engine, "rollbackSql", sql)?;
+        }
+        if reads.iter().any(|(_, facts)| facts.changes_schema) {
+            world.loosen();
+        }
+        Ok(())
+    }
+
+    fn compile(&self, before: &World) -> Result<Vec<Draft>, Refusal> {
+        drafts(before, "sql", &self.sql)
+    }
+
+    fn undo(&self, before: &World) -> Result<Undo, Refusal> {
+        if let Some(sql) = &self.rollback_sql {
+            return Ok(Undo::whole(drafts(before, "rollbackSql", sql)?));
+        }
+        let only_reads = self
+            .statements(before.engine)
+            .iter()
+            .all(|(_, facts)| facts.lock <= Lock::AccessShare && !facts.changes_schema);
+        Ok(Undo {
+            drafts: Vec::new(),
+            loss: if only_reads {
+                Loss::Nothing
+            } else {
+                Loss::NotSaid
+            },
+        })
+    }
+
+    fn sample() -> Self {
+        Self {
+            sql: "CREATE VIEW people AS SELECT id, name FROM users; ANALYZE users".into(),
+            rollback_sql: Some("DROP VIEW people".into()),
+        }
+    }
+}
+
+fn drops(sql: &str) -> bool {
+    split::leading(Engine::PostgreSql, sql, 12)
+        .iter()
+        .any(|w| w == "DROP")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_concurrent_build_is_known_by_its_name() {
+        let name = |sql| built_index(Engine::PostgreSql, sql);
+        assert_eq!(
+            name("create unique index concurrently if not exists \"By Mail\" on users (email)")
+                .as_deref(),
+            Some("By Mail")
+        );
+        assert_eq!(
+            name("CREATE INDEX CONCURRENTLY by_mail ON users (email)").as_deref(),
+            Some("by_mail")
+        );
+        assert_eq!(name("CREATE INDEX CONCURRENTLY ON users (email)"), None);
+        assert_eq!(name("REINDEX INDEX CONCURRENTLY by_mail"), None);
+    }
+}

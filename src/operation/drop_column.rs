@@ -1,0 +1,337 @@
+//! drop_column: a column and its values go.
+
+use serde::{Deserialize, Serialize};
+
+use super::backfill;
+use super::behave::{Behave, Draft, Loss, Subject, Undo};
+use super::{SetNotNull, dual_write, postgres, sqlite};
+use crate::dialect::create_table::{self, CreateTable};
+use crate::dialect::statement::Work;
+use crate::dialect::{expression, quote};
+use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
+use crate::plan::{Action, Lock, Statement};
+use crate::schema::{DualWrite, Refusal, TableName, World};
+
+/// Drop a column.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DropColumn {
+    /// The table.
+    pub table: String,
+    /// The column.
+    pub column: String,
+}
+
+impl DropColumn {
+    /// Its fields.
+    pub const SHAPE: Shape = Shape {
+        word: "drop_column",
+        title: "Drop a column",
+        help: "Drops a column with its values, and the dual-write triggers that name it.",
+        fields: &[
+            Field::required("table", "Table", FieldKind::Table, "The table."),
+            Field::required("column", "Column", FieldKind::Column, "The column."),
+        ],
+    };
+}
+
+/// The column that a dual write leaves behind when this one goes.
+fn survivor<'d>(dual_write: &'d DualWrite, gone: &str) -> &'d str {
+    if dual_write.old_column == gone {
+        &dual_write.new_column
+    } else {
+        &dual_write.old_column
+    }
+}
+
+impl DropColumn {
+    /// The dual writes that go with it, each with the default that its other column is left with.
+    fn parted<'w>(
+        &self,
+        world: &'w World,
+        table: &TableName,
+    ) -> Vec<(&'w DualWrite, Option<String>)> {
+        world
+            .dual_writes(table, &self.column)
+            .into_iter()
+            .map(|d| {
+                let other = survivor(d, &self.column);
+                let default = dual_write::inherited_default(world.engine, table, d, other);
+                (d, default)
+            })
+            .collect()
+    }
+
+    /// Other tables that are locked as well: those at the other end of its foreign keys.
+    fn others(&self, world: &World, table: &TableName) -> Vec<TableName> {
+        world
+            .table(table)
+            .map(|t| {
+                t.constraints
+                    .iter()
+                    .filter(|c| c.columns.contains(&self.column))
+                    .filter_map(|c| c.references.clone())
+                    .collect()
+            })
+            .unwrap_or_default()
+    }
+
+    /// SQLite drops a column by itself unless something stands on it: its indexes go first, a
+    /// constraint of its own goes by a rebuild, one of the table is for the author to drop.
+    fn sqlite(&self, before: &World, table: &TableName) -> Result<Vec<Draft>, Refusal> {
+        let title = format!("Drop column {table}.{}", self.column);
+        let known = before.table(table);
+        let text = known
+            .and_then(|t| t.create_sql.as_deref())
+            .and_then(|sql| CreateTable::parse(sql).ok());
+        if text
+            .as_ref()
+            .is_some_and(|t| t.is_named_elsewhere(&self.column))
+        {
+            return Err(Refusal::new(
+                "column",
+                format!(
+                    "a constraint or another column of {table} names {}; drop that first (drop_constraint)",
+                    self.column
+                ),
+            ));
+        }
+        let by_itself = text
+            .as_ref()
+            .is_some_and(|t| t.is_key_by_itself(&self.column));
+        let mut first = Vec::new();
+        for dual_write in before.dual_writes(table, &self.column) {
+            first.extend(dual_write::remove(before.engine, table, dual_write));
+        }
+        let indexes = known.map(|t| t.indexes.as_slice()).unwrap_or_default();
+        for index in indexes {
+            let named =
+                index.columns.contains(&self.column) || stands_in(&index.definition, &self.column);
+            if named && !index.definition.is_empty() {
+                let name = quote::within(table, &index.name);
+                first.push(sqlite::write(format!("DROP INDEX IF EXISTS {name}")));
+            }
+        }
+        if by_itself {
+            let mut between = before.clone();
+            between.drop_column(table, &self.column)?;
+            let kept: Vec<String> = between
+                .table(table)
+                .map(|t| t.dependents.clone())
+                .unwrap_or_default();
+            let names: Vec<String> = before
+                .dual_writes(table, &self.column)
+                .iter()
+                .flat_map(|d| dual_write::sqlite_names(d))
+                .collect();
+            between.table_mut("table", table)?.dependents = kept
+                .into_iter()
+                .filter(|sql| !names.iter().any(|n| sql.contains(n.as_str())))
+                .collect();
+            let mut draft = sqlite::rebuild(&between, table, "column", title, |text| {
+                text.drop_column(&self.column)
+            })?;
+            if let Action::Rebuild { statements, .. } = &mut draft.action {
+                first.append(statements);
+                *statements = first;
+            }
+            return Ok(vec![draft]);
+        }
+        first.push(Statement::new(
+            format!(
+                "ALTER TABLE {} DROP COLUMN {}",
+                quote::table(table),
+                quote::name(&self.column)
+            ),
+            Lock::DatabaseWrite,
+            Work::Rewrite,
+            before.rows(table),
+        ));
+        Ok(vec![Draft::transaction(title, table, first)])
+    }
+
+    /// Brings the definition back, and the values as far as its other column still has them.
+    fn again(&self, before: &World, table: &TableName) -> Result<Vec<Draft>, Refusal> {
+        let Some(column) = before.column(table, &self.column) else {
+            return Ok(Vec::new());
+        };
+        let engine = before.engine;
+        let name = quote::name(&self.column);
+        let default = match (&column.default, engine) {
+            (Some(default), Engine::PostgreSql) => format!(" DEFAULT {default}"),
+            (Some(default), Engine::Sqlite) => {
+                format!(" {}", create_table::default_clause(default))
+            }
+            (None, _) => String::new(),
+        };
+        let definition = format!("{name} {}{default}", column.data_type);
+        let mut statements = vec![match engine {
+            Engine::PostgreSql => {
+                postgres::alter(table, &format!("ADD COLUMN IF NOT EXISTS {definition}"))
+            }
+            Engine::Sqlite => sqlite::write(format!(
+                "ALTER TABLE {} ADD COLUMN {definition}",
+                quote::table(table)
+            )),
+        }];
+        let parted = self.parted(before, table);
+        for (dual_write, default) in &parted {
+            let other = survivor(dual_write, &self.column);
+            let held: Vec<&str> = default.iter().map(|_| other).collect();
+            statements.extend(dual_write::remove(engine, table, dual_write));
+            statements.extend(dual_write::install(before, table, dual_write, &held));
+        }
+        let title = format!("Add column {table}.{} again", self.column);
+        let mut drafts = vec![Draft::transaction(title, table, statements)];
+        for (dual_write, _) in &parted {
+            let back = if dual_write.old_column == self.column {
+                match (&dual_write.backward, &dual_write.forward) {
+                    (Some(sql), _) => Some(sql.clone()),
+                    (None, None) => Some(quote::name(&dual_write.new_column)),
+                    (None, Some(_)) => None,
+                }
+            } else {
+                let identity = || quote::name(&dual_write.old_column);
+                Some(dual_write.forward.clone().unwrap_or_else(identity))
+            };
+            if let Some(sql) = back {
+                drafts.push(backfill::draft(
+                    before,
+                    table,
+                    format!("{name} = {sql}"),
+                    format!("{name} IS NULL"),
+                    true,
+                ));
+            }
+        }
+        // Without its values a column that was NOT NULL can only come back nullable.
+        if !column.nullable && drafts.len() > 1 && engine == Engine::PostgreSql {
+            let mut between = before.clone();
+            if let Some(again) = between.column_mut(table, "column", &self.column)? {
+                again.nullable = true;
+            }
+            let forbid = SetNotNull {
+                table: self.table.clone(),
+                column: self.column.clone(),
+            };
+            drafts.extend(forbid.compile(&between)?);
+        }
+        Ok(drafts)
+    }
+}
+
+/// Whether a key expression or the predicate of an index names the column: SQLite then refuses to
+/// drop it. What stands before the parenthesis are the index's and the table's own names.
+fn stands_in(definition: &str, column: &str) -> bool {
+    definition
+        .find('(')
+        .is_some_and(|at| expression::mentions(Engine::Sqlite, &definition[at..], column))
+}
+
+impl Behave for DropColumn {
+    fn phase_kind(&self) -> PhaseKind {
+        PhaseKind::Contract
+    }
+
+    fn tables(&self) -> Vec<TableName> {
+        vec![TableName::parse(&self.table)]
+    }
+
+    fn subject(&self) -> Subject {
+        (
+            Some(TableName::parse(&self.table)),
+            Some(self.column.clone()),
+        )
+    }
+
+    fn apply(&self, world: &mut World) -> Result<(), Refusal> {
+        let table = TableName::parse(&self.table);
+        let given: Vec<(String, Option<String>)> = self
+            .parted(world, &table)
+            .into_iter()
+            .map(|(d, default)| (survivor(d, &self.column).to_owned(), default))
+            .collect();
+        let triggers: Vec<String> = world
+            .dual_writes(&table, &self.column)
+            .iter()
+            .flat_map(|d| dual_write::sqlite_names(d))
+            .collect();
+        world.drop_column(&table, &self.column)?;
+        let postgres = world.engine == Engine::PostgreSql;
+        let entry = world.table_mut("table", &table)?;
+        entry
+            .dependents
+            .retain(|sql| !triggers.iter().any(|name| sql.contains(name.as_str())));
+        if postgres {
+            for (name, default) in given {
+                if let Some(column) = entry.columns.iter_mut().find(|c| c.name == name) {
+                    column.default = default;
+                }
+            }
+        }
+        world.edit_text(&table, "column", |text| text.drop_column(&self.column))
+    }
+
+    fn compile(&self, before: &World) -> Result<Vec<Draft>, Refusal> {
+        let table = TableName::parse(&self.table);
+        match before.engine {
+            Engine::PostgreSql => {
+                let mut statements = Vec::new();
+                // In the transaction of the drop: a trigger that writes a column which is not
+                // there fails every insert.
+                for (dual_write, default) in self.parted(before, &table) {
+                    statements.extend(dual_write::remove(before.engine, &table, dual_write));
+                    if let Some(default) = default {
+                        let other = survivor(dual_write, &self.column);
+                        statements.push(dual_write::put_default(&table, other, Some(&default)));
+                    }
+                }
+                statements.push(postgres::alter(
+                    &table,
+                    &format!("DROP COLUMN {}", quote::name(&self.column)),
+                ));
+                let draft = Draft::transaction(
+                    format!("Drop column {table}.{}", self.column),
+                    &table,
+                    statements,
+                );
+                let others = self.others(before, &table);
+                Ok(vec![
+                    others.iter().fold(draft, |d, other| d.touching(other)),
+                ])
+            }
+            Engine::Sqlite => self.sqlite(before, &table),
+        }
+    }
+
+    fn undo(&self, before: &World) -> Result<Undo, Refusal> {
+        let table = TableName::parse(&self.table);
+        let own = before.added(&table, &self.column).is_some();
+        Ok(Undo {
+            drafts: self.again(before, &table)?,
+            loss: if own { Loss::Nothing } else { Loss::Values },
+        })
+    }
+
+    fn sample() -> Self {
+        Self {
+            table: "users".into(),
+            column: "email".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_names_a_column_in_its_expression_or_predicate_and_not_in_its_own_name() {
+        let by_expression = "CREATE INDEX i ON users (lower(email))";
+        let by_predicate = "CREATE INDEX i ON users (id) WHERE email IS NOT NULL";
+        let by_its_name = "CREATE INDEX email ON users (id)";
+        assert!(stands_in(by_expression, "email"));
+        assert!(stands_in(by_predicate, "email"));
+        assert!(!stands_in(by_its_name, "email"));
+    }
+}

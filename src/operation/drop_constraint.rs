@@ -1,0 +1,253 @@
+//! drop_constraint: a CHECK, UNIQUE or FOREIGN KEY constraint goes.
+
+use serde::{Deserialize, Serialize};
+
+use super::behave::{Behave, Draft, Subject, Undo};
+use super::{postgres, sqlite};
+use crate::dialect::{lexer, quote};
+use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
+use crate::plan::{Lock, Statement};
+use crate::schema::{Constraint, ConstraintKind, Refusal, TableName, World};
+
+/// Drops a constraint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DropConstraint {
+    /// The table.
+    pub table: String,
+    /// The constraint's name.
+    pub constraint_name: String,
+}
+
+impl DropConstraint {
+    /// Its fields.
+    pub const SHAPE: Shape = Shape {
+        word: "drop_constraint",
+        title: "Drop a constraint",
+        help: "Drops a check, a unique constraint or a foreign key.",
+        fields: &[
+            Field::required("table", "Table", FieldKind::Table, "The table."),
+            Field::required(
+                "constraintName",
+                "Constraint",
+                FieldKind::Text,
+                "The constraint's name.",
+            ),
+        ],
+    };
+}
+
+/// Refuses the name of a constraint that the table already has.
+pub(super) fn refuse_taken(
+    world: &mut World,
+    table: &TableName,
+    name: &str,
+) -> Result<(), Refusal> {
+    world.check_name("constraintName", name)?;
+    let taken = world
+        .table_mut("table", table)?
+        .constraints
+        .iter()
+        .any(|c| c.name == name);
+    if taken {
+        return Err(Refusal::new(
+            "constraintName",
+            format!("{table} already has a constraint {name}"),
+        ));
+    }
+    Ok(())
+}
+
+/// Puts a constraint on a table of the world.
+pub(super) fn add_to(
+    world: &mut World,
+    table: &TableName,
+    constraint: Constraint,
+) -> Result<(), Refusal> {
+    let text = format!(
+        "CONSTRAINT {} {}",
+        quote::name(&constraint.name),
+        constraint.definition
+    );
+    world
+        .table_mut("table", table)?
+        .constraints
+        .push(constraint);
+    world.edit_text(table, "constraintName", |definition| {
+        definition.add_constraint(&text);
+        Ok(())
+    })
+}
+
+/// Takes a constraint back that was added.
+pub(super) fn undo_added(before: &World, table: &TableName, name: &str) -> Result<Undo, Refusal> {
+    Ok(Undo::whole(vec![match before.engine {
+        Engine::PostgreSql => postgres::drop_constraint(table, name),
+        Engine::Sqlite => sqlite::restore(
+            before,
+            table,
+            format!("Drop constraint {name} of {table}"),
+        )?,
+    }]))
+}
+
+impl DropConstraint {
+    fn known<'w>(&self, world: &'w World, table: &TableName) -> Option<&'w Constraint> {
+        world
+            .table(table)?
+            .constraints
+            .iter()
+            .find(|c| c.name == self.constraint_name)
+    }
+
+    /// What makes it again, without holding up anybody where that can be.
+    fn again(&self, before: &World, table: &TableName, known: &Constraint) -> Vec<Draft> {
+        let name = quote::name(&known.name);
+        let title = format!("Add constraint {} to {table} again", known.name);
+        let add = |lock, suffix: &str| {
+            Statement::brief(
+                format!(
+                    "ALTER TABLE {} ADD CONSTRAINT {name} {}{suffix}",
+                    quote::table(table),
+                    known.definition
+                ),
+                lock,
+            )
+        };
+        match known.kind {
+            ConstraintKind::Check | ConstraintKind::ForeignKey => {
+                let lock = match known.kind {
+                    ConstraintKind::ForeignKey => Lock::ShareRowExclusive,
+                    ConstraintKind::Check | ConstraintKind::Unique | ConstraintKind::Exclude => {
+                        Lock::AccessExclusive
+                    }
+                };
+                let mut drafts =
+                    vec![Draft::transaction(title, table, vec![add(lock, " NOT VALID")])];
+                if known.validated {
+                    drafts.push(postgres::validate(before, table, &known.name));
+                }
+                drafts
+            }
+            ConstraintKind::Unique if is_plain_unique(known) => {
+                let index = format!(
+                    "CREATE UNIQUE INDEX CONCURRENTLY {name} ON {} ({})",
+                    quote::table(table),
+                    quote::names(&known.columns)
+                );
+                let using = format!("ADD CONSTRAINT {name} UNIQUE USING INDEX {name}");
+                vec![
+                    postgres::build_index(before, table, &known.name, index),
+                    Draft::transaction(title, table, vec![postgres::alter(table, &using)]),
+                ]
+            }
+            ConstraintKind::Unique | ConstraintKind::Exclude => {
+                vec![Draft::transaction(
+                    title,
+                    table,
+                    vec![add(Lock::AccessExclusive, "")],
+                )]
+            }
+        }
+    }
+}
+
+/// `UNIQUE (a, b)` and no more: no INCLUDE, no DEFERRABLE, no NULLS NOT DISTINCT.
+fn is_plain_unique(constraint: &Constraint) -> bool {
+    let tokens =
+        lexer::significant(Engine::PostgreSql, &constraint.definition).unwrap_or_default();
+    matches!(tokens.as_slice(), [unique, open, .., close]
+        if unique.is("unique") && open.is_symbol("(") && close.is_symbol(")"))
+        && !tokens.iter().any(|t| t.is("include"))
+}
+
+impl Behave for DropConstraint {
+    fn phase_kind(&self) -> PhaseKind {
+        PhaseKind::Contract
+    }
+
+    fn tables(&self) -> Vec<TableName> {
+        vec![TableName::parse(&self.table)]
+    }
+
+    fn subject(&self) -> Subject {
+        (
+            Some(TableName::parse(&self.table)),
+            Some(self.constraint_name.clone()),
+        )
+    }
+
+    fn apply(&self, world: &mut World) -> Result<(), Refusal> {
+        let table = TableName::parse(&self.table);
+        world.table_mut("table", &table)?;
+        let known = self.known(world, &table).cloned();
+        if known.is_none() && !world.may_be_there(&table) {
+            return Err(Refusal::new(
+                "constraintName",
+                format!("{table} has no constraint {}", self.constraint_name),
+            ));
+        }
+        if let Some(target) = known.and_then(|c| c.references) {
+            let own = (table.clone(), self.constraint_name.clone());
+            world
+                .table_mut("table", &target)?
+                .referenced_by
+                .retain(|r| *r != own);
+        }
+        if world.engine == Engine::PostgreSql {
+            world.drop_relation(&table, &self.constraint_name)?;
+        }
+        world
+            .table_mut("table", &table)?
+            .constraints
+            .retain(|c| c.name != self.constraint_name);
+        world.edit_text(&table, "constraintName", |text| {
+            text.drop_constraint(&self.constraint_name)
+        })
+    }
+
+    fn compile(&self, before: &World) -> Result<Vec<Draft>, Refusal> {
+        let table = TableName::parse(&self.table);
+        let title = format!("Drop constraint {} of {table}", self.constraint_name);
+        let draft = match before.engine {
+            Engine::PostgreSql => Draft::transaction(
+                title,
+                &table,
+                vec![postgres::alter(
+                    &table,
+                    &format!("DROP CONSTRAINT {}", quote::name(&self.constraint_name)),
+                )],
+            ),
+            Engine::Sqlite => sqlite::rebuild(before, &table, "constraintName", title, |text| {
+                text.drop_constraint(&self.constraint_name)
+            })?,
+        };
+        // Dropping a foreign key locks the table that it points to as well.
+        let target = self
+            .known(before, &table)
+            .and_then(|c| c.references.as_ref());
+        Ok(vec![match target {
+            Some(target) => draft.touching(target),
+            None => draft,
+        }])
+    }
+
+    fn undo(&self, before: &World) -> Result<Undo, Refusal> {
+        let table = TableName::parse(&self.table);
+        let title = format!("Add constraint {} to {table} again", self.constraint_name);
+        match before.engine {
+            Engine::PostgreSql => Ok(match self.known(before, &table) {
+                Some(known) => Undo::whole(self.again(before, &table, known)),
+                None => Undo::nothing(),
+            }),
+            Engine::Sqlite => Ok(Undo::whole(vec![sqlite::restore(before, &table, title)?])),
+        }
+    }
+
+    fn sample() -> Self {
+        Self {
+            table: "users".into(),
+            constraint_name: "users_name_check".into(),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! What every operation's sample compiles to, on every engine, forward and back.
+
+use std::fmt::Write;
+
+use super::*;
+use crate::document::Engine;
+use crate::schema::{World, sample};
+
+/// The sample's world, with a dual write on users.login and users.handle where it is asked for.
+fn world(engine: Engine, live: bool, in_step: bool) -> World {
+    let schema = sample::schema(engine);
+    let users = TableName::parse("users");
+    let touched = [users.clone(), TableName::parse("teams")];
+    let mut world = World::new(engine, live.then_some(&schema), &touched);
+    if !in_step {
+        return world;
+    }
+    EnableDualWrite {
+        table: "users".into(),
+        old_column: "login".into(),
+        new_column: "handle".into(),
+        forward: None,
+        backward: None,
+    }
+    .apply(&mut world)
+    .unwrap();
+    world
+}
+
+fn render(out: &mut String, heading: &str, drafts: &[Draft]) {
+    writeln!(out, "== {heading}").unwrap();
+    for draft in drafts {
+        writeln!(
+            out,
+            "-- {} {:?}",
+            draft.title,
+            draft
+                .tables
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        )
+        .unwrap();
+        let mode = match &draft.action {
+            crate::plan::Action::Transaction { .. } => "transaction",
+            crate::plan::Action::BuildIndex { .. } => "build index",
+            crate::plan::Action::DropIndex { .. } => "drop index",
+            crate::plan::Action::Outside { .. } => "outside",
+            crate::plan::Action::Backfill(_) => "backfill",
+            crate::plan::Action::Rebuild { .. } => "rebuild",
+        };
+        for s in draft.action.statements() {
+            writeln!(
+                out,
+                "[{mode}, {}, {:?}, {} ms] {}",
+                s.lock.word(),
+                s.wait,
+                s.estimated_ms,
+                s.sql
+            )
+            .unwrap();
+        }
+    }
+}
+
+fn snapshot(operation: &Operation, engine: Engine, live: bool) -> String {
+    let in_step = matches!(operation, Operation::DisableDualWrite(_));
+    let before = world(engine, live, in_step);
+    let mut after = before.clone();
+    let mut out = String::new();
+    let done = operation
+        .apply(&mut after)
+        .and_then(|()| Ok((operation.compile(&before)?, operation.undo(&before)?)));
+    match done {
+        Ok((drafts, undo)) => {
+            render(&mut out, "forward", &drafts);
+            render(
+                &mut out,
+                &format!("back, losing {:?}", undo.loss),
+                &undo.drafts,
+            );
+        }
+        Err(refusal) => {
+            writeln!(out, "refused, {}: {}", refusal.field, refusal.message).unwrap();
+        }
+    }
+    out
+}
+
+#[test]
+fn every_sample_on_every_engine() {
+    for operation in samples() {
+        for engine in Engine::ALL {
+            let name = format!("{}_{}", operation.word(), engine.word());
+            insta::assert_snapshot!(name, snapshot(&operation, engine, true));
+        }
+    }
+}
+
+#[test]
+fn without_a_target_every_sample_can_be_read() {
+    for operation in samples() {
+        for engine in Engine::ALL {
+            let text = snapshot(&operation, engine, false);
+            let refused_by_engine = text.starts_with("refused");
+            assert!(
+                !refused_by_engine,
+                "{} on {}: {text}",
+                operation.word(),
+                engine.word()
+            );
+        }
+    }
+}
+
+#[test]
+fn what_a_document_says_and_a_table_denies_is_refused() {
+    let refused = |json: serde_json::Value| {
+        let operation: Operation = serde_json::from_value(json).unwrap();
+        let mut world = world(Engine::PostgreSql, true, true);
+        operation.apply(&mut world).unwrap_err()
+    };
+    let json = serde_json::json!({"type": "drop_column", "table": "users", "column": "emial"});
+    assert_eq!(
+        refused(json).message,
+        "users has no column emial; did you mean email?"
+    );
+    let json = serde_json::json!({"type": "drop_column", "table": "user", "column": "email"});
+    assert_eq!(
+        refused(json).message,
+        "the target has no table user; did you mean users?"
+    );
+    let json = serde_json::json!({"type": "add_column", "table": "users", "column": "email", "dataType": "text"});
+    assert_eq!(refused(json).field, "column");
+    let json = serde_json::json!({"type": "add_column", "table": "users", "column": "x", "dataType": "text); DROP TABLE users; --"});
+    assert_eq!(refused(json).field, "dataType");
+    let json = serde_json::json!({"type": "add_index", "table": "users", "indexName": "users_email_idx", "columns": ["email"]});
+    assert_eq!(refused(json).field, "indexName");
+    let json = serde_json::json!({"type": "add_index", "table": "users", "indexName": "x".repeat(64), "columns": ["email"]});
+    assert!(refused(json).message.contains("63"));
+    let json = serde_json::json!({"type": "set_default", "table": "users", "column": "handle", "defaultValue": "x"});
+    assert!(refused(json).message.contains("dual write"));
+}
+
+#[test]
+fn on_sqlite_triggers_are_refused_where_they_cannot_be_right() {
+    let refused = |old: &str, new: &str| {
+        let mut world = world(Engine::Sqlite, true, false);
+        EnableDualWrite {
+            table: "users".into(),
+            old_column: old.into(),
+            new_column: new.into(),
+            forward: None,
+            backward: None,
+        }
+        .apply(&mut world)
+        .unwrap_err()
+    };
+    assert!(refused("name", "email").message.contains("NOT NULL"));
+    assert_eq!(refused("email", "name").field, "newColumn");
+}
+
+#[test]
+fn the_word_of_a_shape_is_the_tag_on_the_wire() {
+    for operation in samples() {
+        let json = serde_json::to_value(&operation).unwrap();
+        assert_eq!(json["type"], operation.word());
+        let back: Operation = serde_json::from_value(json).unwrap();
+        assert_eq!(back, operation);
+    }
+}

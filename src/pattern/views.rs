@@ -1,0 +1,305 @@
+//! Views that read a column: the same view reading another column, its own names unchanged.
+
+use crate::dialect::expression::nesting;
+use crate::dialect::lexer::{self, Token};
+use crate::dialect::quote;
+use crate::document::Engine;
+use crate::operation::Operation;
+use crate::schema::{TableName, ViewUse};
+
+use super::form::custom;
+use super::rewrite::{mentions, replace};
+
+/// The statements that let the view read `new` where it read `old`, and back.
+///
+/// # Errors
+/// Why the view has to be dealt with by hand.
+pub(super) fn reread(
+    engine: Engine,
+    view: &ViewUse,
+    table: &TableName,
+    old: &str,
+    new: &str,
+) -> Result<Operation, String> {
+    let name = quote::table(&view.view);
+    if view.materialized {
+        return Err(format!(
+            "the materialized view {} reads `{old}`, and can only be made anew: drop it first, and \
+             create it over `{new}` afterwards",
+            view.view
+        ));
+    }
+    let select = select_of(engine, &view.definition);
+    let rewritten = rewrite(engine, select, table, old, new).ok_or_else(|| {
+        format!(
+            "the view {} reads `{old}` in a way that cannot be rewritten safely: change it by hand \
+             first",
+            view.view
+        )
+    })?;
+    let sql = |select: &str| match engine {
+        Engine::PostgreSql => format!("CREATE OR REPLACE VIEW {name} AS\n{select}"),
+        Engine::Sqlite => format!("DROP VIEW {name};\nCREATE VIEW {name} AS\n{select}"),
+    };
+    Ok(custom(sql(&rewritten), sql(select)))
+}
+
+/// The SELECT of a definition: SQLite's catalogue keeps the whole CREATE VIEW.
+fn select_of(engine: Engine, definition: &str) -> &str {
+    let trimmed = definition.trim().trim_end_matches(';').trim_end();
+    let Ok(tokens) = lexer::significant(engine, trimmed) else {
+        return trimmed;
+    };
+    if tokens.first().is_some_and(|t| t.is("create"))
+        && let Some(at) = tokens.iter().position(|t| t.is("as"))
+        && let Some(first) = tokens.get(at + 1)
+    {
+        return &trimmed[first.start..];
+    }
+    trimmed
+}
+
+/// The SELECT with every mention of the table's old column replaced; a bare `t.old` in a list of
+/// results keeps its name by `AS`. `None` where a mention may belong to something else.
+fn rewrite(
+    engine: Engine,
+    select: &str,
+    table: &TableName,
+    old: &str,
+    new: &str,
+) -> Option<String> {
+    let tokens = lexer::tokens(engine, select).ok()?;
+    let significant: Vec<Token<'_>> = tokens.iter().filter(|t| t.counts()).copied().collect();
+    if has_star(&significant) || significant.iter().any(|t| t.is("natural")) {
+        return None;
+    }
+    let aliases = aliases(engine, &significant, table);
+    let selects = significant.iter().filter(|t| t.is("select")).count();
+    let joins = significant.iter().any(|t| t.is("join"));
+    let commas = from_has_comma(&significant);
+    let alone = selects == 1 && !joins && !commas && !significant.iter().any(|t| t.is("with"));
+    let mut replacements = Vec::new();
+    for mention in mentions(engine, &tokens, old) {
+        let ours = match &mention.qualifier {
+            Some(qualifier) => aliases
+                .iter()
+                .any(|a| super::form::same(engine, a, qualifier)),
+            None if alone => true,
+            None => return None,
+        };
+        if !ours {
+            continue;
+        }
+        let at = significant
+            .iter()
+            .position(|t| t.start == tokens[mention.at].start)?;
+        let width = if mention.qualifier.is_some() { 2 } else { 0 };
+        let mut text = quote::name(new);
+        if is_whole_item(&significant, at.checked_sub(width)?, at) {
+            text = format!("{text} AS {}", quote::name(old));
+        }
+        replacements.push((mention.at, text));
+    }
+    Some(replace(&tokens, |at| {
+        replacements
+            .iter()
+            .find(|(place, _)| *place == at)
+            .map(|(_, text)| text.clone())
+    }))
+}
+
+/// `*` as a result: which columns it means changes with the table.
+fn has_star(tokens: &[Token<'_>]) -> bool {
+    tokens.iter().enumerate().any(|(at, token)| {
+        token.is_symbol("*")
+            && at.checked_sub(1).is_some_and(|before| {
+                let before = &tokens[before];
+                before.is("select")
+                    || before.is("distinct")
+                    || before.is_symbol(",")
+                    || before.is_symbol(".")
+            })
+    })
+}
+
+/// What the table is called in the text: its own name, and what stands behind it in FROM.
+fn aliases(engine: Engine, tokens: &[Token<'_>], table: &TableName) -> Vec<String> {
+    let mut out = vec![table.name.clone()];
+    for (at, token) in tokens.iter().enumerate() {
+        let introduces = at.checked_sub(1).is_some_and(|before| {
+            let mut before = before;
+            // Over the schema, and over parentheses that PostgreSQL puts around joins.
+            if tokens[before].is_symbol(".") && before >= 2 {
+                before -= 2;
+            }
+            while tokens[before].is_symbol("(") && before > 0 {
+                before -= 1;
+            }
+            tokens[before].is("from") || tokens[before].is("join") || tokens[before].is_symbol(",")
+        });
+        if !introduces || !token.names(engine, &table.name) {
+            continue;
+        }
+        let next = match tokens.get(at + 1) {
+            Some(t) if t.is("as") => tokens.get(at + 2),
+            other => other,
+        };
+        const CLAUSES: &[&str] = &[
+            "where",
+            "join",
+            "on",
+            "left",
+            "right",
+            "inner",
+            "cross",
+            "full",
+            "group",
+            "order",
+            "having",
+            "limit",
+            "union",
+            "except",
+            "intersect",
+            "natural",
+            "using",
+            "offset",
+            "window",
+            "tablesample",
+            "from",
+            "for",
+            "fetch",
+        ];
+        if let Some(next) = next
+            && !CLAUSES.iter().any(|word| next.is(word))
+            && let Some(alias) = next.name(engine)
+        {
+            out.push(alias);
+        }
+    }
+    out
+}
+
+/// Whether FROM lists several tables with commas.
+fn from_has_comma(tokens: &[Token<'_>]) -> bool {
+    let Some(from) = tokens.iter().position(|t| t.is("from")) else {
+        return false;
+    };
+    let mut depth = 0;
+    tokens[from..]
+        .iter()
+        .take_while(|t| !t.is("where") && !t.is("group") && !t.is("order"))
+        .any(|t| {
+            depth += nesting(t);
+            depth == 0 && t.is_symbol(",")
+        })
+}
+
+/// Whether the tokens from `first` to `last` are a whole item of a list of results, without a name
+/// of its own.
+fn is_whole_item(tokens: &[Token<'_>], first: usize, last: usize) -> bool {
+    let begins = first.checked_sub(1).is_some_and(|before| {
+        tokens[before].is("select")
+            || tokens[before].is("distinct")
+            || tokens[before].is_symbol(",")
+    });
+    let ends = tokens
+        .get(last + 1)
+        .is_none_or(|t| t.is_symbol(",") || t.is("from"));
+    if !begins || !ends {
+        return false;
+    }
+    // A list of results: going back at the same depth, SELECT comes before anything else that
+    // begins a list.
+    let mut depth = 0;
+    for token in tokens[..first].iter().rev() {
+        depth -= nesting(token);
+        if depth < 0 {
+            return false;
+        }
+        if depth == 0 {
+            if token.is("select") {
+                return true;
+            }
+            if ["from", "by", "in", "values", "on"]
+                .iter()
+                .any(|w| token.is(w))
+            {
+                return false;
+            }
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pg(select: &str) -> Option<String> {
+        let table = TableName::parse("users");
+        rewrite(Engine::PostgreSql, select, &table, "name", "full_name")
+    }
+
+    #[test]
+    fn results_keep_their_names() {
+        for (select, rewritten) in [
+            (
+                " SELECT users.id,\n    users.name\n   FROM users",
+                " SELECT users.id,\n    users.full_name AS name\n   FROM users",
+            ),
+            (
+                "SELECT id, name FROM users WHERE name IS NOT NULL ORDER BY name, id",
+                "SELECT id, full_name AS name FROM users WHERE full_name IS NOT NULL ORDER BY \
+                 full_name, id",
+            ),
+            (
+                "SELECT u.name AS who, upper(u.name) AS name, o.name FROM (users u JOIN orders o \
+                 ON ((u.id = o.user_id)))",
+                "SELECT u.full_name AS who, upper(u.full_name) AS name, o.name FROM (users u JOIN \
+                 orders o ON ((u.id = o.user_id)))",
+            ),
+            (
+                "SELECT s.name FROM (SELECT users.name FROM users GROUP BY users.name) s",
+                "SELECT s.name FROM (SELECT users.full_name AS name FROM users GROUP BY \
+                 users.full_name) s",
+            ),
+            (
+                "SELECT DISTINCT u.name FROM public.users u",
+                "SELECT DISTINCT u.full_name AS name FROM public.users u",
+            ),
+            (
+                "SELECT count(*) AS n, 'name' AS name FROM users",
+                "SELECT count(*) AS n, 'name' AS name FROM users",
+            ),
+        ] {
+            assert_eq!(pg(select).as_deref(), Some(rewritten));
+        }
+    }
+
+    #[test]
+    fn what_may_be_another_table_s_is_left_to_a_person() {
+        for select in [
+            "SELECT name FROM users JOIN orders USING (name)",
+            "SELECT * FROM users",
+            "SELECT users.* FROM users",
+            "SELECT name FROM users, orders",
+            "SELECT name FROM (SELECT users.name FROM users) s",
+            "SELECT id FROM users NATURAL JOIN orders",
+        ] {
+            assert_eq!(pg(select), None, "{select}");
+        }
+    }
+
+    #[test]
+    fn sqlite_makes_the_view_anew_and_back() {
+        let view = ViewUse {
+            view: TableName::parse("people"),
+            columns: vec!["name".into()],
+            definition: "CREATE VIEW people AS SELECT id, name FROM users;".into(),
+            materialized: false,
+        };
+        let table = TableName::parse("users");
+        let operation = reread(Engine::Sqlite, &view, &table, "name", "full_name").unwrap();
+        insta::assert_yaml_snapshot!(operation);
+    }
+}

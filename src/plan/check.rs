@@ -1,0 +1,263 @@
+//! The query behind every check.
+
+use super::PlannedCheck;
+use crate::dialect::{expression, quote, split};
+use crate::document::{Check, Engine, Expect, Phase, Validation};
+use crate::operation::Operation;
+use crate::schema::{Refusal, TableName, World};
+
+/// What is asked after the phase, in the world that it leaves.
+pub(super) fn planned(
+    world: &mut World,
+    phase: &Phase,
+    validation: &Validation,
+) -> Result<PlannedCheck, Refusal> {
+    let table = validation.table.as_deref().map(TableName::parse);
+    let need_table = || {
+        table.clone().ok_or_else(|| {
+            Refusal::new(
+                "table",
+                format!("{} needs a table", validation.check.word()),
+            )
+        })
+    };
+    let engine = world.engine;
+    let (sql, expect, message) = match validation.check {
+        Check::ColumnExists | Check::ColumnNotExists => {
+            let table = need_table()?;
+            let column = given("column", validation.column.as_deref())?;
+            let there = column_there(engine, &table, column);
+            if validation.check == Check::ColumnExists {
+                (
+                    format!("SELECT {there}"),
+                    Some(Expect::True),
+                    format!("{table}.{column} is not there"),
+                )
+            } else {
+                (
+                    format!("SELECT NOT {there}"),
+                    Some(Expect::True),
+                    format!("{table}.{column} is still there"),
+                )
+            }
+        }
+        Check::IndexExists => {
+            let table = need_table()?;
+            let (sql, what) = index_there(engine, &table, phase, validation)?;
+            (
+                format!("SELECT {sql}"),
+                Some(Expect::True),
+                format!("{what} of {table} is not there, or not valid"),
+            )
+        }
+        Check::BackfillComplete => {
+            let table = need_table()?;
+            let column = given("column", validation.column.as_deref())?;
+            world.need_column(&table, "column", column)?;
+            (
+                format!(
+                    "SELECT count(*) FROM {} WHERE {} IS NULL",
+                    quote::table(&table),
+                    quote::name(column)
+                ),
+                Some(Expect::Zero),
+                format!("rows of {table} still have NULL in {column}"),
+            )
+        }
+        Check::ColumnsMatch => columns_match(world, &need_table()?, validation)?,
+        Check::Custom => custom(engine, validation)?,
+    };
+    Ok(PlannedCheck {
+        check: validation.check,
+        sql,
+        expect,
+        error_message: validation.error_message.clone().unwrap_or(message),
+    })
+}
+
+fn given<'v>(field: &'static str, value: Option<&'v str>) -> Result<&'v str, Refusal> {
+    value.ok_or_else(|| Refusal::new(field, format!("{field} is missing")))
+}
+
+fn column_there(engine: Engine, table: &TableName, column: &str) -> String {
+    match engine {
+        Engine::PostgreSql => format!(
+            "EXISTS (SELECT 1 FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass({}) AND attname = {} AND attnum > 0 AND NOT attisdropped)",
+            quote::literal(&quote::table(table)),
+            quote::literal(column)
+        ),
+        Engine::Sqlite => format!(
+            "EXISTS (SELECT 1 FROM pragma_table_xinfo({}) WHERE name = {} COLLATE NOCASE)",
+            quote::literal(&table.name),
+            quote::literal(column)
+        ),
+    }
+}
+
+/// The condition that the asked indexes are there, and a word for them.
+fn index_there(
+    engine: Engine,
+    table: &TableName,
+    phase: &Phase,
+    validation: &Validation,
+) -> Result<(String, String), Refusal> {
+    if let Some(name) = &validation.index_name {
+        return Ok((
+            named_index(engine, table, name),
+            format!("the index {name}"),
+        ));
+    }
+    if let Some(columns) = &validation.columns {
+        let what = format!("an index on {}", columns.join(", "));
+        return Ok((index_on(engine, table, columns), what));
+    }
+    let made: Vec<String> = phase
+        .operations
+        .iter()
+        .filter_map(|operation| made_index(engine, operation, table))
+        .collect();
+    if made.is_empty() {
+        return Err(Refusal::new(
+            "indexName",
+            format!(
+                "this phase makes no index on {table}: say which one is meant, by indexName or columns"
+            ),
+        ));
+    }
+    let conditions: Vec<String> = made.iter().map(|n| named_index(engine, table, n)).collect();
+    Ok((
+        conditions.join(" AND "),
+        format!("the index {}", made.join(" or ")),
+    ))
+}
+
+/// The index that an operation makes on the table.
+fn made_index(engine: Engine, operation: &Operation, table: &TableName) -> Option<String> {
+    let (on, name) = match operation {
+        Operation::AddIndex(o) => (&o.table, o.name()),
+        Operation::AddUnique(o) => match engine {
+            Engine::PostgreSql => (&o.table, o.constraint_name.clone()),
+            // SQLite gives such an index a name of its own.
+            Engine::Sqlite => return None,
+        },
+        Operation::AddColumn(_)
+        | Operation::DropColumn(_)
+        | Operation::SetNotNull(_)
+        | Operation::DropNotNull(_)
+        | Operation::SetDefault(_)
+        | Operation::DropDefault(_)
+        | Operation::DropIndex(_)
+        | Operation::AddCheck(_)
+        | Operation::AddForeignKey(_)
+        | Operation::DropConstraint(_)
+        | Operation::Backfill(_)
+        | Operation::EnableDualWrite(_)
+        | Operation::DisableDualWrite(_)
+        | Operation::CustomSql(_) => return None,
+    };
+    (TableName::parse(on) == *table).then_some(name)
+}
+
+fn named_index(engine: Engine, table: &TableName, name: &str) -> String {
+    let name = quote::literal(name);
+    match engine {
+        // A constraint that takes an index over renames it to its own name.
+        Engine::PostgreSql => format!(
+            "EXISTS (SELECT 1 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = pg_catalog.to_regclass({}) AND i.indisvalid AND (c.relname = {name} OR EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid AND k.conname = {name})))",
+            quote::literal(&quote::table(table))
+        ),
+        Engine::Sqlite => format!(
+            "EXISTS (SELECT 1 FROM pragma_index_list({}) WHERE name = {name} COLLATE NOCASE)",
+            quote::literal(&table.name)
+        ),
+    }
+}
+
+fn index_on(engine: Engine, table: &TableName, columns: &[String]) -> String {
+    let list: Vec<String> = columns.iter().map(|c| quote::literal(c)).collect();
+    match engine {
+        Engine::PostgreSql => format!(
+            "EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = pg_catalog.to_regclass({}) AND i.indisvalid AND (SELECT array_agg(a.attname ORDER BY k.place) FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place) JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number WHERE k.place <= i.indnkeyatts) = ARRAY[{}]::name[])",
+            quote::literal(&quote::table(table)),
+            list.join(", ")
+        ),
+        Engine::Sqlite => format!(
+            "EXISTS (SELECT 1 FROM pragma_index_list({}) AS i WHERE (SELECT group_concat(name, char(10)) FROM (SELECT name FROM pragma_index_info(i.name) ORDER BY seqno)) = {})",
+            quote::literal(&table.name),
+            list.join(" || char(10) || ")
+        ),
+    }
+}
+
+fn columns_match(
+    world: &mut World,
+    table: &TableName,
+    validation: &Validation,
+) -> Result<(String, Option<Expect>, String), Refusal> {
+    let old = given("oldColumn", validation.old_column.as_deref())?;
+    let new = given("newColumn", validation.new_column.as_deref())?;
+    world.need_column(table, "oldColumn", old)?;
+    world.need_column(table, "newColumn", new)?;
+    // Where the check says nothing, the conversion is that of the dual write it checks.
+    let by_trigger = world
+        .dual_writes(table, new)
+        .into_iter()
+        .find(|d| d.old_column == old && d.new_column == new)
+        .and_then(|d| d.forward.clone());
+    let forward = validation.forward.clone().or(by_trigger);
+    if let Some(problem) = forward
+        .as_deref()
+        .and_then(|sql| expression::expression_problem(world.engine, sql))
+    {
+        return Err(Refusal::new("forward", problem));
+    }
+    let left = match forward {
+        Some(sql) => format!("({})", sql.trim()),
+        None => quote::name(old),
+    };
+    let differs = match world.engine {
+        Engine::PostgreSql => "IS DISTINCT FROM",
+        Engine::Sqlite => "IS NOT",
+    };
+    Ok((
+        format!(
+            "SELECT count(*) FROM {} WHERE {left} {differs} {}",
+            quote::table(table),
+            quote::name(new)
+        ),
+        Some(Expect::Zero),
+        format!("rows of {table} differ between {old} and {new}"),
+    ))
+}
+
+fn custom(
+    engine: Engine,
+    validation: &Validation,
+) -> Result<(String, Option<Expect>, String), Refusal> {
+    let sql = given("sql", validation.sql.as_deref())?;
+    let pieces = split::split(engine, sql).map_err(|e| Refusal::new("sql", e.to_string()))?;
+    let [piece] = pieces.as_slice() else {
+        return Err(Refusal::new(
+            "sql",
+            "a check is one statement that gives one value",
+        ));
+    };
+    let expect = match (validation.expect, engine) {
+        (Some(expect), _) => Some(expect),
+        // The type of the value decides.
+        (None, Engine::PostgreSql) => None,
+        (None, Engine::Sqlite) => Some(expression::outer_form(engine, &piece.sql).ok_or_else(
+            || {
+                Refusal::new(
+                    "expect",
+                    "SQLite has no boolean type, and the form of this query leaves it open whether its value is a truth or a count: say `expect: true` or `expect: zero`",
+                )
+            },
+        )?),
+    };
+    Ok((
+        piece.sql.clone(),
+        expect,
+        "the check did not pass".to_owned(),
+    ))
+}

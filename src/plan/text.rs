@@ -1,0 +1,136 @@
+//! The plan and the findings as a terminal shows them, under the headings that people know.
+
+use std::fmt::Write;
+
+use super::{Plan, Statement};
+use crate::lint::{Finding, Severity};
+
+/// What `plan` prints.
+pub fn plan(plan: &Plan) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = render_plan(&mut out, plan);
+    out
+}
+
+/// What `verify` prints for one document.
+pub fn verify(migration: &str, findings: &[Finding]) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = render_verify(&mut out, migration, findings);
+    out
+}
+
+fn render_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
+    writeln!(out, "Migration: {}", plan.migration)?;
+    writeln!(out, "Database: {}", plan.database.word())?;
+    writeln!(out, "Phases: {}", plan.phases.len())?;
+    writeln!(out, "Estimated Duration: {}ms", plan.estimated_ms)?;
+    let risks: Vec<&Finding> = plan
+        .findings
+        .iter()
+        .filter(|f| f.severity != Severity::Info)
+        .collect();
+    if !risks.is_empty() {
+        writeln!(out, "\nRisks:")?;
+        for finding in risks {
+            writeln!(out, "  {} {}", sign(finding.severity), place(finding))?;
+        }
+    }
+    writeln!(out, "\nExecution Plan:")?;
+    for phase in &plan.phases {
+        writeln!(out, "\nPhase {}: {}", phase.phase, phase.description)?;
+        writeln!(out, "  Estimated duration: {}ms", phase.estimated_ms)?;
+        if let Some(gate) = &phase.gate {
+            if let Some(deploy) = &gate.deploy {
+                writeln!(out, "  Waits for a deploy: {deploy}")?;
+            }
+            if let Some(soak) = &gate.soak {
+                writeln!(out, "  Waits after the phase before: {soak}")?;
+            }
+        }
+        writeln!(out)?;
+        let statements = phase.steps.iter().flat_map(|s| s.action.statements());
+        for (number, statement) in statements.enumerate() {
+            let sql = statement.sql.replace('\n', "\n     ");
+            writeln!(out, "  {}. {sql}", number + 1)?;
+            writeln!(out, "     {}", effect(statement))?;
+        }
+        for check in &phase.validation {
+            writeln!(out, "  Check {}: {}", check.check.word(), check.sql)?;
+        }
+    }
+    Ok(())
+}
+
+/// What a statement does to the traffic: `ACCESS EXCLUSIVE, blocks reads and writes, 50ms`.
+fn effect(statement: &Statement) -> String {
+    let blocks = match (statement.blocks_reads, statement.blocks_writes) {
+        (true, true) => "blocks reads and writes",
+        (true, false) => "blocks reads",
+        (false, true) => "blocks writes",
+        (false, false) => "blocks nobody",
+    };
+    let mut parts = vec![statement.lock.word(), blocks];
+    if statement.rewrites_table {
+        parts.push("rewrites the table");
+    }
+    if statement.scans_table {
+        parts.push("reads the whole table");
+    }
+    if !statement.in_transaction {
+        parts.push("outside a transaction");
+    }
+    format!("{}, {}ms", parts.join(", "), statement.estimated_ms)
+}
+
+fn render_verify(out: &mut String, migration: &str, findings: &[Finding]) -> std::fmt::Result {
+    writeln!(out, "Verifying migration: {migration}\n")?;
+    let of = |severity| {
+        findings
+            .iter()
+            .filter(move |f| f.severity == severity)
+            .collect::<Vec<_>>()
+    };
+    let (errors, warnings) = (of(Severity::Error), of(Severity::Warning));
+    if errors.is_empty() {
+        writeln!(out, "✓ Migration appears safe")?;
+    } else {
+        writeln!(out, "✗ Migration is not safe")?;
+    }
+    for (heading, list) in [("Errors", errors), ("Warnings", warnings)] {
+        if !list.is_empty() {
+            writeln!(out, "\n{heading}:")?;
+        }
+        for finding in list {
+            writeln!(out, "  {} {}", sign(finding.severity), place(finding))?;
+        }
+    }
+    let mut said: Vec<&str> = Vec::new();
+    let advice = findings.iter().filter(|f| !f.recommendation.is_empty());
+    for finding in advice {
+        if said.is_empty() {
+            writeln!(out, "\nRecommendations:")?;
+        }
+        if !said.contains(&finding.recommendation.as_str()) {
+            said.push(&finding.recommendation);
+            writeln!(out, "  ℹ {}", finding.recommendation)?;
+        }
+    }
+    Ok(())
+}
+
+fn sign(severity: Severity) -> char {
+    match severity {
+        Severity::Error => '✗',
+        Severity::Warning => '⚠',
+        Severity::Info => 'ℹ',
+    }
+}
+
+fn place(finding: &Finding) -> String {
+    match finding.phase {
+        Some(phase) => format!("Phase {phase}: {}", finding.message),
+        None => finding.message.clone(),
+    }
+}

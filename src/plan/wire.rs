@@ -1,0 +1,124 @@
+//! The JSON of `plan` and `verify`, as other programs read it.
+
+use serde::Serialize;
+
+use super::{PhasePlan, Plan, Risk, RollbackMethod, Statement, Step};
+use crate::document::{Check, Engine, Gate, PhaseKind};
+use crate::lint::Finding;
+use crate::plan::Lock;
+
+/// What `plan --format json` prints.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanJson<'p> {
+    migration: &'p str,
+    database: Engine,
+    hash: &'p str,
+    estimated_ms: u64,
+    phases: Vec<PhaseJson<'p>>,
+    findings: &'p [Finding],
+    safe: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PhaseJson<'p> {
+    phase: u32,
+    kind: PhaseKind,
+    description: &'p str,
+    estimated_ms: u64,
+    gate: Option<&'p Gate>,
+    statements: Vec<StatementJson<'p>>,
+    rollback: Vec<RollbackJson<'p>>,
+    rollback_method: RollbackMethod,
+    rollback_risk: Risk,
+    reversible: bool,
+    validation: Vec<CheckJson<'p>>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StatementJson<'p> {
+    sql: &'p str,
+    operation: usize,
+    lock: Lock,
+    blocks_reads: bool,
+    blocks_writes: bool,
+    rewrites_table: bool,
+    scans_table: bool,
+    in_transaction: bool,
+    estimated_ms: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct RollbackJson<'p> {
+    sql: &'p str,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct CheckJson<'p> {
+    check: Check,
+    sql: &'p str,
+}
+
+impl<'p> From<&'p Plan> for PlanJson<'p> {
+    fn from(plan: &'p Plan) -> Self {
+        Self {
+            migration: &plan.migration,
+            database: plan.database,
+            hash: &plan.hash,
+            estimated_ms: plan.estimated_ms,
+            phases: plan.phases.iter().map(PhaseJson::from).collect(),
+            findings: &plan.findings,
+            safe: plan.safe,
+        }
+    }
+}
+
+impl<'p> From<&'p PhasePlan> for PhaseJson<'p> {
+    fn from(phase: &'p PhasePlan) -> Self {
+        Self {
+            phase: phase.phase,
+            kind: phase.kind,
+            description: &phase.description,
+            estimated_ms: phase.estimated_ms,
+            gate: phase.gate.as_ref(),
+            statements: statements(&phase.steps)
+                .map(|(operation, s)| StatementJson {
+                    sql: &s.sql,
+                    operation,
+                    lock: s.lock,
+                    blocks_reads: s.blocks_reads,
+                    blocks_writes: s.blocks_writes,
+                    rewrites_table: s.rewrites_table,
+                    scans_table: s.scans_table,
+                    in_transaction: s.in_transaction,
+                    estimated_ms: s.estimated_ms,
+                })
+                .collect(),
+            rollback: statements(&phase.rollback)
+                .map(|(_, s)| RollbackJson { sql: &s.sql })
+                .collect(),
+            rollback_method: phase.rollback_method,
+            rollback_risk: phase.rollback_risk,
+            reversible: phase.reversible,
+            validation: phase
+                .validation
+                .iter()
+                .map(|c| CheckJson {
+                    check: c.check,
+                    sql: &c.sql,
+                })
+                .collect(),
+        }
+    }
+}
+
+fn statements(steps: &[Step]) -> impl Iterator<Item = (usize, &Statement)> {
+    steps.iter().flat_map(|step| {
+        step.action
+            .statements()
+            .into_iter()
+            .map(|s| (step.operation, s))
+    })
+}

@@ -1,0 +1,162 @@
+//! What an event makes of a state. The server's store and the page both go by this table.
+
+use super::{EventKind, ExecutionState, FinalStatus, PhaseState, StopReason};
+
+/// An event that cannot come in that state: somebody's account of a run is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{event} cannot come while {state}")]
+pub struct IllegalTransition {
+    /// The event's word.
+    pub event: &'static str,
+    /// The state's, in words.
+    pub state: String,
+}
+
+/// What the event makes of an execution; `None` stands for one that is not made yet.
+///
+/// # Errors
+/// The event cannot come in that state.
+pub fn next(
+    state: Option<ExecutionState>,
+    event: &EventKind,
+) -> Result<ExecutionState, IllegalTransition> {
+    use ExecutionState as S;
+    let illegal = || IllegalTransition {
+        event: event.word(),
+        state: match state {
+            None => "the execution is not made yet".to_owned(),
+            Some(state) => format!("the execution is {state:?}"),
+        },
+    };
+    let Some(state) = state else {
+        return match event {
+            EventKind::ExecutionCreated { .. } => Ok(S::Waiting),
+            EventKind::PhaseStarted { .. }
+            | EventKind::Recovered { .. }
+            | EventKind::StepStarted { .. }
+            | EventKind::StepCompleted { .. }
+            | EventKind::LockWaiting { .. }
+            | EventKind::Progress { .. }
+            | EventKind::CheckPassed { .. }
+            | EventKind::CheckFailed { .. }
+            | EventKind::Stopped { .. }
+            | EventKind::PhaseCompleted { .. }
+            | EventKind::PhaseFailed { .. }
+            | EventKind::RollbackStarted { .. }
+            | EventKind::PhaseRolledBack { .. }
+            | EventKind::Notice { .. }
+            | EventKind::Finished { .. } => Err(illegal()),
+        };
+    };
+    if state.is_over() {
+        return Err(illegal());
+    }
+    let legal = |when: &[S], then: S| {
+        if when.contains(&state) {
+            Ok(then)
+        } else {
+            Err(illegal())
+        }
+    };
+    match event {
+        EventKind::ExecutionCreated { .. } => Err(illegal()),
+        // A killed server leaves Running behind, and the next start goes on from it.
+        EventKind::PhaseStarted { .. } => legal(&[S::Waiting, S::Paused, S::Running], S::Running),
+        EventKind::Recovered { .. } | EventKind::Notice { .. } => Ok(state),
+        EventKind::StepStarted { .. }
+        | EventKind::StepCompleted { .. }
+        | EventKind::LockWaiting { .. }
+        | EventKind::Progress { .. } => legal(&[S::Running, S::RollingBack], state),
+        EventKind::CheckPassed { .. } | EventKind::CheckFailed { .. } => {
+            legal(&[S::Running], state)
+        }
+        EventKind::Stopped { reason, .. } => match (state, reason) {
+            // What is being taken back stays so until it is.
+            (S::RollingBack, _) => Ok(S::RollingBack),
+            // Nothing of the phase has begun.
+            (_, StopReason::Gate | StopReason::Soak) => {
+                legal(&[S::Running, S::Waiting], S::Waiting)
+            }
+            (
+                S::Waiting,
+                StopReason::Paused
+                | StopReason::Busy
+                | StopReason::Lock
+                | StopReason::Throttle
+                | StopReason::Connection
+                | StopReason::Disk
+                | StopReason::Unknown,
+            ) => Ok(S::Waiting),
+            (
+                _,
+                StopReason::Paused
+                | StopReason::Busy
+                | StopReason::Lock
+                | StopReason::Throttle
+                | StopReason::Connection
+                | StopReason::Disk
+                | StopReason::Unknown,
+            ) => legal(&[S::Running, S::Paused], S::Paused),
+        },
+        EventKind::PhaseCompleted { .. } => legal(&[S::Running], S::Waiting),
+        EventKind::PhaseFailed { .. } => legal(&[S::Running, S::Paused], S::RollingBack),
+        EventKind::RollbackStarted { .. } => Ok(S::RollingBack),
+        EventKind::PhaseRolledBack { .. } => legal(&[S::RollingBack], S::RollingBack),
+        EventKind::Finished { status, .. } => match status {
+            FinalStatus::Completed => legal(&[S::Running, S::Waiting], S::Completed),
+            FinalStatus::Failed => legal(&[S::Running, S::Paused, S::RollingBack], S::Failed),
+            FinalStatus::RolledBack => legal(&[S::RollingBack], S::RolledBack),
+            FinalStatus::Cancelled => Ok(S::Cancelled),
+        },
+    }
+}
+
+/// What an event that names the phase, or none, makes of it. A phase that is being taken back keeps
+/// its state until it is.
+///
+/// # Errors
+/// The event cannot come in that state.
+pub fn next_phase(state: PhaseState, event: &EventKind) -> Result<PhaseState, IllegalTransition> {
+    use PhaseState as S;
+    let legal = |when: &[S], then: S| {
+        if when.contains(&state) {
+            Ok(then)
+        } else {
+            Err(IllegalTransition {
+                event: event.word(),
+                state: format!("the phase is {state:?}"),
+            })
+        }
+    };
+    match event {
+        EventKind::PhaseStarted { resumed: false, .. } => legal(&[S::Pending], S::Running),
+        EventKind::PhaseStarted { resumed: true, .. } => {
+            legal(&[S::Pending, S::Running, S::Paused], S::Running)
+        }
+        EventKind::StepStarted { .. } | EventKind::StepCompleted { .. } => {
+            legal(&[S::Running, S::Paused, S::Completed, S::Failed], state)
+        }
+        EventKind::CheckPassed { .. } | EventKind::CheckFailed { .. } => {
+            legal(&[S::Running], state)
+        }
+        EventKind::Stopped { .. } => match state {
+            S::Running | S::Paused => Ok(S::Paused),
+            S::Pending | S::Completed | S::Failed | S::RolledBack => Ok(state),
+        },
+        EventKind::PhaseCompleted { .. } => legal(&[S::Running], S::Completed),
+        EventKind::PhaseFailed { .. } => legal(&[S::Running, S::Paused], S::Failed),
+        EventKind::RollbackStarted { .. } => {
+            legal(&[S::Running, S::Paused, S::Completed, S::Failed], state)
+        }
+        EventKind::PhaseRolledBack { .. } => legal(
+            &[S::Running, S::Paused, S::Completed, S::Failed],
+            S::RolledBack,
+        ),
+        EventKind::ExecutionCreated { .. }
+        | EventKind::Recovered { .. }
+        | EventKind::LockWaiting { .. }
+        | EventKind::Progress { .. }
+        | EventKind::Notice { .. }
+        | EventKind::Finished { .. } => Ok(state),
+    }
+}

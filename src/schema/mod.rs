@@ -1,0 +1,292 @@
+//! A database's tables in memory: what the catalogue says, and what a document makes of it.
+//!
+//! The server reads a [`Schema`] from the target; the page gets the same value over the wire.
+//! Both hand it to the planner.
+
+mod apply;
+mod dual_write;
+mod fingerprint;
+#[cfg(test)]
+pub(crate) mod sample;
+mod world;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use dual_write::{TRIGGER_STEM, is_dual_write_trigger};
+pub use world::{Refusal, World};
+
+use crate::document::Engine;
+
+/// A table's name, qualified where its schema is not the engine's default one
+/// (`public` on PostgreSQL, `main` on SQLite).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", from = "String")]
+pub struct TableName {
+    /// Absent for the default schema.
+    pub schema: Option<String>,
+    /// The bare name, as the catalogue spells it.
+    pub name: String,
+}
+
+impl From<String> for TableName {
+    fn from(text: String) -> Self {
+        Self::parse(&text)
+    }
+}
+
+impl From<TableName> for String {
+    fn from(name: TableName) -> Self {
+        name.to_string()
+    }
+}
+
+impl TableName {
+    /// Reads `table` or `schema.table`. A dot inside double quotes belongs to the name; the
+    /// quotes themselves don't. `public.t` and `main.t` are `t`.
+    pub fn parse(text: &str) -> Self {
+        let mut parts = vec![String::new()];
+        let mut quoted = false;
+        let mut chars = text.trim().chars().peekable();
+        while let Some(c) = chars.next() {
+            match c {
+                '"' if quoted && chars.peek() == Some(&'"') => {
+                    chars.next();
+                    parts.last_mut().into_iter().for_each(|p| p.push('"'));
+                }
+                '"' => quoted = !quoted,
+                '.' if !quoted && parts.len() == 1 => parts.push(String::new()),
+                c => parts.last_mut().into_iter().for_each(|p| p.push(c)),
+            }
+        }
+        let name = parts.pop().unwrap_or_default();
+        let schema = parts.pop().filter(|s| s != "public" && s != "main");
+        Self { schema, name }
+    }
+}
+
+impl std::fmt::Display for TableName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let part = |text: &str| {
+            if text.contains(['.', '"']) {
+                format!("\"{}\"", text.replace('"', "\"\""))
+            } else {
+                text.to_owned()
+            }
+        };
+        match &self.schema {
+            Some(schema) => write!(f, "{}.{}", part(schema), part(&self.name)),
+            None => f.write_str(&part(&self.name)),
+        }
+    }
+}
+
+/// Everything of a database that a plan looks at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Schema {
+    /// The engine it was read from.
+    pub engine: Engine,
+    /// PostgreSQL: `server_version_num` (150018); SQLite: 3040001.
+    pub version: u32,
+    /// Every table, without Bellows' own.
+    pub tables: BTreeMap<TableName, Table>,
+}
+
+/// One table.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Table {
+    /// In the table's order.
+    pub columns: Vec<Column>,
+    /// The primary key's columns in the key's order; empty where there is none.
+    pub primary_key: Vec<String>,
+    /// Every index but the primary key's own.
+    pub indexes: Vec<Index>,
+    /// CHECK, UNIQUE and FOREIGN KEY constraints (not the primary key).
+    pub constraints: Vec<Constraint>,
+    /// Dual writes installed by Bellows, by the document or as found.
+    #[serde(default)]
+    pub dual_writes: Vec<DualWrite>,
+    /// Names of the triggers that are not Bellows' own.
+    #[serde(default)]
+    pub triggers: Vec<String>,
+    /// Views that read the table.
+    #[serde(default)]
+    pub views: Vec<ViewUse>,
+    /// Foreign keys of other tables that point here: `(table, constraint)`.
+    #[serde(default)]
+    pub referenced_by: Vec<(TableName, String)>,
+    /// Rows, as the statistics estimate them; exact on SQLite. Not part of the fingerprint.
+    pub rows: u64,
+    /// Bytes with indexes, where the engine says. Not part of the fingerprint.
+    pub bytes: u64,
+    /// SQLite: the text of CREATE TABLE, which a rebuild edits; else absent.
+    #[serde(default)]
+    pub create_sql: Option<String>,
+    /// SQLite: the CREATE statements of the table's indexes, triggers (Bellows' own included) and
+    /// of the views that read it, which a rebuild drops and makes again.
+    #[serde(default)]
+    pub dependents: Vec<String>,
+    /// PostgreSQL: a partitioned parent.
+    #[serde(default)]
+    pub partitioned: bool,
+}
+
+/// One column.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Column {
+    /// As the catalogue spells it.
+    pub name: String,
+    /// As the engine prints it (`format_type`, or SQLite's declared type).
+    pub data_type: String,
+    /// Whether NULL is allowed.
+    pub nullable: bool,
+    /// The default as an SQL expression, as the catalogue prints it.
+    pub default: Option<String>,
+    /// Generated or identity: never written by us.
+    #[serde(default)]
+    pub generated: bool,
+    /// PostgreSQL: the column's comment.
+    #[serde(default)]
+    pub comment: Option<String>,
+    /// PostgreSQL: column privileges as `(grantee quoted as SQL, privilege, grantable)`.
+    #[serde(default)]
+    pub grants: Vec<(String, String, bool)>,
+    /// PostgreSQL: the statistics target, where one was set.
+    #[serde(default)]
+    pub statistics: Option<i32>,
+    /// A collation other than the type's own, as SQL.
+    #[serde(default)]
+    pub collation: Option<String>,
+}
+
+/// One index.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Index {
+    /// Bare; it lives in its table's schema.
+    pub name: String,
+    /// Key columns in order; an expression stands as its SQL text, flagged by `expressions`.
+    pub columns: Vec<String>,
+    /// Whether some key is an expression, or has an order, operator class or collation of its own:
+    /// such an index is carried over by its definition, not by its columns.
+    #[serde(default)]
+    pub expressions: bool,
+    /// UNIQUE.
+    pub unique: bool,
+    /// `btree`, `gin`, ...
+    pub method: String,
+    /// The predicate of a partial index.
+    #[serde(default)]
+    pub predicate: Option<String>,
+    /// Columns that only ride along (INCLUDE).
+    #[serde(default)]
+    pub include: Vec<String>,
+    /// False for what a failed concurrent build leaves behind.
+    pub valid: bool,
+    /// The whole CREATE INDEX, as the catalogue prints it (SQLite: empty for automatic ones).
+    pub definition: String,
+    /// The constraint that it backs, where it does.
+    #[serde(default)]
+    pub constraint: Option<String>,
+}
+
+/// One constraint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Constraint {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: ConstraintKind,
+    /// The columns of this table that it names.
+    pub columns: Vec<String>,
+    /// `CHECK (...)`, `FOREIGN KEY ...`, as the catalogue prints it, without NOT VALID.
+    pub definition: String,
+    /// False for NOT VALID.
+    pub validated: bool,
+    /// For a foreign key: the table it points to.
+    #[serde(default)]
+    pub references: Option<TableName>,
+}
+
+/// The kinds of constraint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConstraintKind {
+    /// CHECK.
+    Check,
+    /// UNIQUE.
+    Unique,
+    /// FOREIGN KEY.
+    ForeignKey,
+    /// EXCLUDE.
+    Exclude,
+}
+
+/// Two columns that triggers of Bellows keep in step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DualWrite {
+    /// The column that old applications write.
+    pub old_column: String,
+    /// The column that new applications write.
+    pub new_column: String,
+    /// The defaults that the trigger holds while both columns are there: of the old, of the new.
+    pub old_default: Option<String>,
+    /// See `old_default`.
+    pub new_default: Option<String>,
+    /// The new value as an expression over the old column; identity where both are absent.
+    #[serde(default)]
+    pub forward: Option<String>,
+    /// The old value as an expression over the new column.
+    #[serde(default)]
+    pub backward: Option<String>,
+    /// The trigger's name; on SQLite the stem of its two triggers' names.
+    pub trigger: String,
+}
+
+/// A view that reads a table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ViewUse {
+    /// The view.
+    pub view: TableName,
+    /// The columns of the table that it reads.
+    pub columns: Vec<String>,
+    /// Its SELECT, as the catalogue prints it.
+    pub definition: String,
+    /// A materialized view.
+    #[serde(default)]
+    pub materialized: bool,
+}
+
+impl Schema {
+    /// A schema without tables: what a plan assumes where there is no target.
+    pub fn empty(engine: Engine) -> Self {
+        let version = match engine {
+            Engine::PostgreSql => 150_000,
+            Engine::Sqlite => 3_040_000,
+        };
+        Self {
+            engine,
+            version,
+            tables: BTreeMap::new(),
+        }
+    }
+
+    /// The table, where it is there.
+    pub fn table(&self, name: &TableName) -> Option<&Table> {
+        self.tables.get(name)
+    }
+}
+
+impl Table {
+    /// The column, where it is there.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|c| c.name == name)
+    }
+}

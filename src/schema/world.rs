@@ -1,0 +1,364 @@
+//! The tables of a document as its operations change them, before anything runs.
+//!
+//! With a live schema the world is closed: what is not there is refused. Without one it is open:
+//! a table is taken to be as the document says. Custom SQL that may make tables opens it too.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Column, DualWrite, Schema, Table, TableName};
+use crate::dialect::create_table::{CreateTable, EditError};
+use crate::dialect::quote::NAME_LIMIT;
+use crate::dialect::statement::ASSUMED_ROWS;
+use crate::document::{Engine, Problem};
+
+/// Why an operation cannot be: the field that is to blame, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The operation's key: `column`.
+    pub field: &'static str,
+    /// What is the matter and what to do.
+    pub message: String,
+}
+
+impl Refusal {
+    /// A refusal that blames that field.
+    pub fn new(field: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            field,
+            message: message.into(),
+        }
+    }
+
+    /// The same one as a problem of the document; `at` is the operation's path.
+    pub fn at(self, at: &str) -> Problem {
+        Problem {
+            line: None,
+            column: None,
+            path: format!("{at}.{}", self.field),
+            message: self.message,
+        }
+    }
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// The engine.
+    pub engine: Engine,
+    /// As in [`Schema::version`].
+    pub version: u32,
+    /// Whether a live schema was given.
+    pub live: bool,
+    /// Whether custom SQL may have made what is not known.
+    loose: bool,
+    tables: BTreeMap<TableName, Table>,
+    /// Tables that the live schema holds: their columns are all known.
+    whole: BTreeSet<TableName>,
+    /// Every table of the live schema, to find the nearest name.
+    names: Vec<TableName>,
+    /// Names of indexes and tables, by schema: PostgreSQL and SQLite have one list for both.
+    relations: BTreeSet<(Option<String>, String)>,
+    /// Columns that the document added, with the default that the rows of then got.
+    added: BTreeMap<(TableName, String), Option<String>>,
+    /// Columns that the document dropped.
+    dropped: BTreeSet<(TableName, String)>,
+}
+
+impl World {
+    /// The world before the document.
+    pub fn new(engine: Engine, schema: Option<&Schema>, touched: &[TableName]) -> Self {
+        let nothing = Schema::empty(engine);
+        let known = schema.unwrap_or(&nothing);
+        // The other ends of foreign keys belong to it: they change with these tables.
+        let ends = touched
+            .iter()
+            .filter_map(|name| known.table(name))
+            .flat_map(|table| {
+                let targets = table
+                    .constraints
+                    .iter()
+                    .filter_map(|c| c.references.as_ref());
+                targets.chain(table.referenced_by.iter().map(|(name, _)| name))
+            });
+        let tables: BTreeMap<TableName, Table> = touched
+            .iter()
+            .chain(ends)
+            .filter_map(|name| Some((name.clone(), known.table(name)?.clone())))
+            .collect();
+        let relations = known
+            .tables
+            .iter()
+            .flat_map(|(name, table)| {
+                let indexes = table.indexes.iter().map(|i| i.name.clone());
+                indexes
+                    .chain([name.name.clone()])
+                    .map(|relation| (name.schema.clone(), relation))
+            })
+            .collect();
+        Self {
+            engine,
+            version: known.version,
+            live: schema.is_some(),
+            loose: false,
+            whole: tables.keys().cloned().collect(),
+            tables,
+            names: known.tables.keys().cloned().collect(),
+            relations,
+            added: BTreeMap::new(),
+            dropped: BTreeSet::new(),
+        }
+    }
+
+    /// The table, as far as it is known.
+    pub fn table(&self, name: &TableName) -> Option<&Table> {
+        self.tables.get(name)
+    }
+
+    /// The column, as far as it is known.
+    pub fn column(&self, table: &TableName, column: &str) -> Option<&Column> {
+        self.table(table)?.column(column)
+    }
+
+    /// Rows of the table; the worst plausible number where nobody knows.
+    pub fn rows(&self, name: &TableName) -> u64 {
+        match self.table(name) {
+            Some(table) if self.whole.contains(name) => table.rows,
+            Some(_) | None => ASSUMED_ROWS,
+        }
+    }
+
+    /// Whether the live schema shows the table.
+    pub fn is_whole(&self, name: &TableName) -> bool {
+        self.whole.contains(name)
+    }
+
+    /// Whether the document added the column; the default that the rows of then got.
+    pub fn added(&self, table: &TableName, column: &str) -> Option<Option<&str>> {
+        self.added
+            .get(&(table.clone(), column.to_owned()))
+            .map(Option::as_deref)
+    }
+
+    /// The dual writes that name the column.
+    pub fn dual_writes(&self, table: &TableName, column: &str) -> Vec<&DualWrite> {
+        self.table(table)
+            .map(|t| {
+                t.dual_writes
+                    .iter()
+                    .filter(|d| d.old_column == column || d.new_column == column)
+                    .collect()
+            })
+            .unwrap_or_default()
+    }
+
+    /// Custom SQL ran whose effect on tables is not known: nothing is refused for being absent.
+    pub fn loosen(&mut self) {
+        self.loose = true;
+    }
+
+    /// The table to change; refused where the live schema shows that it is not there.
+    pub fn table_mut(
+        &mut self,
+        field: &'static str,
+        name: &TableName,
+    ) -> Result<&mut Table, Refusal> {
+        if self.live && !self.loose && !self.tables.contains_key(name) {
+            let nearest = nearest(
+                &name.to_string(),
+                self.names.iter().map(ToString::to_string),
+            );
+            return Err(Refusal::new(
+                field,
+                format!("the target has no table {name}{nearest}"),
+            ));
+        }
+        Ok(self.tables.entry(name.clone()).or_default())
+    }
+
+    /// The column to change, `None` where it is not known; refused where it is known not to be
+    /// there.
+    pub fn column_mut(
+        &mut self,
+        table_name: &TableName,
+        field: &'static str,
+        column: &str,
+    ) -> Result<Option<&mut Column>, Refusal> {
+        let dropped = self
+            .dropped
+            .contains(&(table_name.clone(), column.to_owned()));
+        let closed = self.whole.contains(table_name) && !self.loose;
+        let table = self.table_mut("table", table_name)?;
+        let at = table.columns.iter().position(|c| c.name == column);
+        match at {
+            Some(at) => Ok(table.columns.get_mut(at)),
+            None if dropped => Err(Refusal::new(
+                field,
+                format!("{table_name}.{column} was dropped earlier in this document"),
+            )),
+            None if closed => {
+                let nearest = nearest(column, table.columns.iter().map(|c| c.name.clone()));
+                Err(Refusal::new(
+                    field,
+                    format!("{table_name} has no column {column}{nearest}"),
+                ))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Refuses a column that is known not to be there.
+    pub fn need_column(
+        &mut self,
+        table: &TableName,
+        field: &'static str,
+        column: &str,
+    ) -> Result<(), Refusal> {
+        self.column_mut(table, field, column).map(|_| ())
+    }
+
+    /// Refuses a name that PostgreSQL would cut off, or an empty one.
+    pub fn check_name(&self, field: &'static str, name: &str) -> Result<(), Refusal> {
+        if name.trim().is_empty() {
+            return Err(Refusal::new(field, "the name is empty"));
+        }
+        let limit = match self.engine {
+            Engine::PostgreSql => NAME_LIMIT,
+            Engine::Sqlite => usize::MAX,
+        };
+        if name.len() > limit {
+            return Err(Refusal::new(
+                field,
+                format!(
+                    "the name has {} bytes, and PostgreSQL cuts names off after {NAME_LIMIT}; choose a shorter one",
+                    name.len()
+                ),
+            ));
+        }
+        if name.contains('\0') {
+            return Err(Refusal::new(field, "a name cannot hold the character 0"));
+        }
+        Ok(())
+    }
+
+    /// Puts a column in, under a name that must be free.
+    pub fn add_column(&mut self, name: &TableName, column: Column) -> Result<(), Refusal> {
+        self.check_name("column", &column.name)?;
+        let default = column.default.clone();
+        let own = column.name.clone();
+        let table = self.table_mut("table", name)?;
+        if table.column(&own).is_some() {
+            return Err(Refusal::new(
+                "column",
+                format!("{name} already has a column {own}"),
+            ));
+        }
+        table.columns.push(column);
+        self.dropped.remove(&(name.clone(), own.clone()));
+        self.added.insert((name.clone(), own), default);
+        Ok(())
+    }
+
+    /// Takes a column out, with the indexes, constraints and dual writes that name it.
+    pub fn drop_column(&mut self, name: &TableName, column: &str) -> Result<(), Refusal> {
+        self.need_column(name, "column", column)?;
+        let key = (name.clone(), column.to_owned());
+        self.added.remove(&key);
+        self.dropped.insert(key);
+        let table = self.table_mut("table", name)?;
+        let named = |list: &[String]| list.iter().any(|c| c == column);
+        table.columns.retain(|c| c.name != column);
+        table.constraints.retain(|c| !named(&c.columns));
+        table
+            .dual_writes
+            .retain(|d| d.old_column != column && d.new_column != column);
+        if named(&table.primary_key) {
+            table.primary_key.clear();
+        }
+        let gone: Vec<String> = table
+            .indexes
+            .iter()
+            .filter(|i| named(&i.columns) || named(&i.include))
+            .map(|i| i.name.clone())
+            .collect();
+        for index in gone {
+            self.drop_relation(name, &index)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the name of an index, which must be free.
+    pub fn add_relation(
+        &mut self,
+        field: &'static str,
+        table: &TableName,
+        name: &str,
+    ) -> Result<(), Refusal> {
+        self.check_name(field, name)?;
+        let fresh = self
+            .relations
+            .insert((table.schema.clone(), name.to_owned()));
+        if fresh {
+            Ok(())
+        } else {
+            Err(Refusal::new(
+                field,
+                format!("the name {name} is taken by another index or table"),
+            ))
+        }
+    }
+
+    /// Gives the name of an index back, and takes the index off its table.
+    pub fn drop_relation(&mut self, table: &TableName, index: &str) -> Result<(), Refusal> {
+        self.relations
+            .remove(&(table.schema.clone(), index.to_owned()));
+        let table = self.table_mut("table", table)?;
+        table.indexes.retain(|i| i.name != index);
+        let sqlite_names_it = |sql: &String| {
+            crate::dialect::lexer::significant(Engine::Sqlite, sql).is_ok_and(|tokens| {
+                tokens.iter().take(3).any(|t| t.is("index"))
+                    && tokens
+                        .iter()
+                        .take(4)
+                        .any(|t| t.names(Engine::Sqlite, index))
+            })
+        };
+        table.dependents.retain(|sql| !sqlite_names_it(sql));
+        Ok(())
+    }
+
+    /// Whether nothing is known of a constraint or index that is not there.
+    pub fn may_be_there(&self, table: &TableName) -> bool {
+        self.loose || !self.whole.contains(table)
+    }
+
+    /// Edits SQLite's text of the table, where it is known.
+    pub fn edit_text(
+        &mut self,
+        name: &TableName,
+        field: &'static str,
+        edit: impl FnOnce(&mut CreateTable) -> Result<(), EditError>,
+    ) -> Result<(), Refusal> {
+        if self.engine != Engine::Sqlite {
+            return Ok(());
+        }
+        let table = self.table_mut("table", name)?;
+        let Some(sql) = &table.create_sql else {
+            return Ok(());
+        };
+        let refuse = |e: EditError| Refusal::new(field, format!("{name}: {e}"));
+        let mut text = CreateTable::parse(sql).map_err(refuse)?;
+        edit(&mut text).map_err(refuse)?;
+        table.create_sql = Some(text.text(&name.name));
+        Ok(())
+    }
+}
+
+/// `; did you mean users?`, where something comes near.
+fn nearest(word: &str, known: impl Iterator<Item = String>) -> String {
+    known
+        .map(|name| (strsim::damerau_levenshtein(word, &name), name))
+        .filter(|(distance, name)| *distance <= 2.max(name.len() / 3))
+        .min()
+        .map(|(_, name)| format!("; did you mean {name}?"))
+        .unwrap_or_default()
+}
