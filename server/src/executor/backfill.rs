@@ -1,0 +1,291 @@
+//! Backfills: batches along a key, each with its checkpoint in its own transaction, so that a
+//! crash neither loses nor repeats one.
+//!
+//! The walk ends at the last key that was there when it began, and goes by keys, never by how
+//! many rows still want work: gaps, sources that are NULL and rows that writers add cannot hold
+//! it up.
+
+use std::time::{Duration, Instant};
+
+use bellows::document::Engine;
+use bellows::plan::{Backfill, Lock, PhasePlan, Step, WalkKey};
+use bellows::run::{EventKind, StopReason};
+
+use super::checkpoint::{self, Checkpoint};
+use super::halt::{Halt, of_plan};
+use super::ledger::{self, StepState};
+use super::locks::Patience;
+use super::pace::{Rate, Size};
+use super::run::{Run, taken_over};
+use super::walk::Walk;
+use crate::target::{Fault, fault};
+
+/// How long a batch waits for a row that somebody else has locked. Nobody queues behind it.
+const ROW_WAIT_MS: u64 = 1000;
+
+/// Progress is told this often at most.
+const TELL: Duration = Duration::from_millis(250);
+
+/// How often the standbys are looked at.
+const LAG_LOOK: Duration = Duration::from_secs(2);
+
+/// How long a lagging standby may hold a backfill back.
+const THROTTLE: Duration = Duration::from_secs(600);
+
+/// What one batch did.
+pub(super) struct Batch {
+    /// The checkpoint after it.
+    pub(super) next: Checkpoint,
+    /// Rows it walked.
+    pub(super) walked: u64,
+    /// Whether it was the last one.
+    pub(super) last: bool,
+}
+
+impl Run<'_> {
+    /// Walks the table from where the checkpoint says to its end.
+    pub(super) async fn backfill(
+        &mut self,
+        phase: &PhasePlan,
+        step: &Step,
+        plan: &Backfill,
+    ) -> Result<(), Halt> {
+        let walk = self.walk(plan).await?;
+        let mut at = self.begin_walk(phase, step, plan, &walk).await?;
+        let mut size = Size::new(plan.batch_size);
+        let mut rate = Rate::new(Instant::now(), at.walked);
+        let budget = self.options.budget_ms.map(Duration::from_millis);
+        let mut patience = Patience::new(budget.unwrap_or(THROTTLE));
+        let (mut told, mut looked) = (None::<Instant>, None::<Instant>);
+        loop {
+            self.heed()?;
+            if looked.is_none_or(|at| at.elapsed() >= LAG_LOOK) {
+                self.wait_for_standbys().await?;
+                looked = Some(Instant::now());
+            }
+            let started = Instant::now();
+            let batch = match self.batch(phase, step, plan, &walk, &at, size.rows()).await {
+                Ok(batch) => batch,
+                Err(BatchError::Halt(halt)) => {
+                    if !matches!(halt, Halt::Lost(_)) {
+                        self.clear().await;
+                    }
+                    return Err(halt);
+                }
+                Err(BatchError::Locked) => {
+                    self.clear().await;
+                    size.shrink();
+                    // Whoever writes the table may have the row.
+                    self.wait_for_lock(step, Lock::ShareRowExclusive, &mut patience)
+                        .await?;
+                    continue;
+                }
+            };
+            let took = started.elapsed();
+            let rows = size.rows();
+            size.took(batch.walked, took);
+            patience = Patience::new(budget.unwrap_or(THROTTLE));
+            at = batch.next;
+            rate.walked(Instant::now(), at.walked);
+            if batch.last || told.is_none_or(|at| at.elapsed() >= TELL) {
+                told = Some(Instant::now());
+                self.tell(step, &at, &rate, rows, batch.last).await?;
+            }
+            if batch.last {
+                return Ok(());
+            }
+            let pause = self.pause(plan, took);
+            if !pause.is_zero() {
+                self.rest(pause).await?;
+            }
+        }
+    }
+
+    /// How the table is walked; fails where it cannot be.
+    async fn walk(&mut self, plan: &Backfill) -> Result<Walk, Halt> {
+        let engine = self.session.link.engine();
+        if plan.key == WalkKey::Ctid && self.target.version().await? < 140_000 {
+            return Err(Halt::Fail(format!(
+                "{} has no primary key, and before PostgreSQL 14 such a table cannot be walked in \
+                 batches; give it a primary key",
+                plan.table
+            )));
+        }
+        Walk::new(engine, plan).map_err(Halt::Fail)
+    }
+
+    /// The checkpoint to go on from; on the first time, one at the start, with the walk's end.
+    async fn begin_walk(
+        &mut self,
+        phase: &PhasePlan,
+        step: &Step,
+        plan: &Backfill,
+        walk: &Walk,
+    ) -> Result<Checkpoint, Halt> {
+        let id = self.record.id.clone();
+        let link = &mut self.session.link;
+        if let Some(at) = checkpoint::read(link, &id, &step.id).await? {
+            return Ok(at);
+        }
+        let at = Checkpoint {
+            upper: walk.upper(link).await?,
+            total: walk.count(link, plan).await?,
+            ..Checkpoint::default()
+        };
+        loop {
+            self.open_records().await?;
+            let link = &mut self.session.link;
+            checkpoint::create(link, &id, phase.phase, &step.id, &at).await?;
+            ledger::set_step(link, &id, phase.phase, &step.id, StepState::Intent).await?;
+            if self.close_records().await? {
+                return Ok(at);
+            }
+        }
+    }
+
+    /// One batch: its rows, its checkpoint, and with the last one the record that the step is
+    /// done, in one transaction.
+    async fn batch(
+        &mut self,
+        phase: &PhasePlan,
+        step: &Step,
+        plan: &Backfill,
+        walk: &Walk,
+        at: &Checkpoint,
+        rows: u32,
+    ) -> Result<Batch, BatchError> {
+        let engine = self.session.link.engine();
+        let begin = match (engine, plan.past_triggers) {
+            (Engine::PostgreSql, past) => format!(
+                "BEGIN; SET LOCAL lock_timeout = '{ROW_WAIT_MS}ms'; \
+                 SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = off{}",
+                if past {
+                    "; SET LOCAL bellows.backfill = 'on'"
+                } else {
+                    ""
+                }
+            ),
+            (Engine::Sqlite, true) => {
+                "BEGIN IMMEDIATE; INSERT INTO _bellows_bypass DEFAULT VALUES".to_owned()
+            }
+            (Engine::Sqlite, false) => "BEGIN IMMEDIATE".to_owned(),
+        };
+        let link = &mut self.session.link;
+        link.raw(&begin).await?;
+        let batch = walk.batch(link, at, rows).await?;
+        if plan.past_triggers && engine == Engine::Sqlite {
+            link.raw("DELETE FROM _bellows_bypass").await?;
+        }
+        let id = self.record.id.clone();
+        let token = self.session.token().to_owned();
+        let link = &mut self.session.link;
+        if !checkpoint::write(link, &token, &id, &step.id, &batch.next).await? {
+            return Err(BatchError::Halt(taken_over()));
+        }
+        if batch.last {
+            ledger::set_step(link, &id, phase.phase, &step.id, StepState::Done).await?;
+        }
+        link.raw("COMMIT").await?;
+        Ok(batch)
+    }
+
+    /// Tells how far it is.
+    async fn tell(
+        &self,
+        step: &Step,
+        at: &Checkpoint,
+        rate: &Rate,
+        batch: u32,
+        last: bool,
+    ) -> Result<(), Halt> {
+        let total = if last {
+            at.walked
+        } else {
+            at.total.max(at.walked)
+        };
+        let per_second = rate.per_second();
+        let left = total - at.walked;
+        self.emit(EventKind::Progress {
+            step: step.id.clone(),
+            rows: at.walked,
+            changed: at.changed,
+            total,
+            rate: per_second,
+            left_ms: if last {
+                Some(0)
+            } else {
+                (per_second > 0.0).then(|| (left as f64 / per_second * 1000.0) as u64)
+            },
+            batch,
+        })
+        .await
+    }
+
+    /// The rest after a batch. SQLite's other writers only look again from time to time whether
+    /// the file is free, so they need a gap to find.
+    fn pause(&self, plan: &Backfill, took: Duration) -> Duration {
+        let asked = Duration::from_millis(plan.pause_ms);
+        match self.session.link.engine() {
+            Engine::PostgreSql => asked,
+            Engine::Sqlite => asked.max(took / 4).max(Duration::from_millis(2)),
+        }
+    }
+
+    /// Waits while a standby is too far behind.
+    async fn wait_for_standbys(&mut self) -> Result<(), Halt> {
+        let (Engine::PostgreSql, Some(most_ms)) =
+            (self.session.link.engine(), self.options.max_lag_ms)
+        else {
+            return Ok(());
+        };
+        let started = Instant::now();
+        let mut told = false;
+        loop {
+            let lag_ms = match self.session.monitor.lag_ms().await {
+                Ok(lag) => lag.unwrap_or(0),
+                Err(error) => {
+                    tracing::debug!(%error, "the standbys' lag could not be seen");
+                    0
+                }
+            };
+            if lag_ms <= most_ms {
+                return Ok(());
+            }
+            if started.elapsed() > THROTTLE {
+                return Err(Halt::Stop(
+                    StopReason::Throttle,
+                    format!("a standby stays {lag_ms} ms behind, more than {most_ms} ms"),
+                ));
+            }
+            if !told {
+                told = true;
+                self.emit(EventKind::Notice {
+                    message: format!(
+                        "held back: a standby is {lag_ms} ms behind, more than {most_ms} ms"
+                    ),
+                })
+                .await?;
+            }
+            self.rest(Duration::from_millis(500)).await?;
+        }
+    }
+}
+
+/// Why a batch was not had.
+enum BatchError {
+    /// A row was locked, or a deadlock was resolved against it: try again.
+    Locked,
+    /// Anything else.
+    Halt(Halt),
+}
+
+impl From<sqlx::Error> for BatchError {
+    fn from(error: sqlx::Error) -> Self {
+        match fault(&error) {
+            Fault::Lock => BatchError::Locked,
+            Fault::Lost | Fault::Disk | Fault::Cancelled | Fault::Statement => {
+                BatchError::Halt(of_plan(&error, "a batch of the backfill"))
+            }
+        }
+    }
+}

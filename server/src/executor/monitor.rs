@@ -1,0 +1,214 @@
+//! The second connection of a run on PostgreSQL: it watches and cancels while the first one works
+//! or waits.
+
+use std::sync::Arc;
+
+use bellows::plan::Lock;
+use bellows::run::Blocker;
+use bellows::schema::TableName;
+
+use crate::target::{Arg, Link, Row, Target, TargetError, ours};
+
+/// Cheap to clone; clones share the connection, which is made when it is first needed.
+#[derive(Clone)]
+pub(super) struct Monitor {
+    target: Target,
+    link: Arc<tokio::sync::Mutex<Option<Link>>>,
+}
+
+/// How far a concurrent index build is.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct BuildProgress {
+    /// The server's word: `building index: scanning table`.
+    pub(super) phase: String,
+    /// Blocks done and to do in this phase; 0 where it counts none.
+    pub(super) blocks: (u64, u64),
+    /// Tuples done and to do in this phase; 0 where it counts none.
+    pub(super) tuples: (u64, u64),
+    /// The process that it waits for.
+    pub(super) waits_for: Option<i64>,
+}
+
+impl Monitor {
+    pub(super) fn new(target: &Target) -> Self {
+        Self {
+            target: target.clone(),
+            link: Arc::default(),
+        }
+    }
+
+    /// Asks over the monitoring connection; one that broke is made anew the next time.
+    async fn ask(&self, sql: &str, args: &[Arg]) -> Result<Vec<Row>, TargetError> {
+        let mut slot = self.link.lock().await;
+        let mut link = match slot.take() {
+            Some(link) => link,
+            None => {
+                let mut link = self.target.open().await?;
+                link.raw("SET lock_timeout = '1s'; SET statement_timeout = '5s'")
+                    .await?;
+                link
+            }
+        };
+        let rows = link.fetch_all(sql, args).await?;
+        *slot = Some(link);
+        Ok(rows)
+    }
+
+    /// Renews the lease.
+    pub(super) async fn heartbeat(&self, token: &str) -> Result<(), TargetError> {
+        let sql = ours(
+            self.target.engine(),
+            "UPDATE {b}lease SET heartbeat = {now} WHERE token = $1",
+        );
+        self.ask(&sql, &[token.into()]).await.map(|_| ())
+    }
+
+    /// Cancels what the backend does. A dropped future would cancel nothing on the server.
+    pub(super) async fn cancel(&self, pid: i32) -> Result<(), TargetError> {
+        self.ask(
+            "SELECT pg_cancel_backend($1::int)",
+            &[i64::from(pid).into()],
+        )
+        .await
+        .map(|_| ())
+    }
+
+    /// The sessions that hold locks on those tables, or their indexes, against the given one.
+    pub(super) async fn blockers(
+        &self,
+        tables: &[TableName],
+        lock: Lock,
+        own_pid: Option<i32>,
+    ) -> Result<Vec<Blocker>, TargetError> {
+        let names: Vec<String> = tables.iter().map(postgres_name).collect();
+        let rows = self
+            .ask(
+                "WITH named AS (
+                     SELECT to_regclass(name)::oid AS oid
+                     FROM unnest(string_to_array($1, chr(1))) name),
+                 related AS (
+                     SELECT oid FROM named UNION
+                     SELECT indexrelid FROM pg_index WHERE indrelid IN (SELECT oid FROM named)),
+                 held AS (
+                     SELECT DISTINCT pid, virtualtransaction FROM pg_locks
+                     WHERE locktype = 'relation' AND granted
+                       AND database = (SELECT oid FROM pg_database
+                                       WHERE datname = current_database())
+                       AND relation IN (SELECT oid FROM related)
+                       AND mode = ANY (string_to_array($2, chr(1)))
+                       AND pid IS DISTINCT FROM $3)
+                 SELECT coalesce(a.pid, 0)::bigint, coalesce(a.usename::text, ''),
+                        coalesce(a.query, 'a prepared transaction'),
+                        coalesce((extract(epoch from clock_timestamp() - a.xact_start)
+                                  * 1000)::bigint, 0),
+                        coalesce(a.backend_type = 'autovacuum worker', false)
+                 FROM held LEFT JOIN pg_stat_activity a ON a.pid = held.pid
+                 ORDER BY 4 DESC LIMIT 20",
+                &[
+                    names.join("\u{1}").into(),
+                    against(lock).join("\u{1}").into(),
+                    Arg::Int(own_pid.map(i64::from)),
+                ],
+            )
+            .await?;
+        let mut blockers = Vec::new();
+        for row in rows {
+            blockers.push(Blocker {
+                pid: i32::try_from(row.int(0)?.unwrap_or(0)).unwrap_or(0),
+                user: row.text(1)?.unwrap_or_default(),
+                query: row.text(2)?.unwrap_or_default(),
+                age_ms: u64::try_from(row.int(3)?.unwrap_or(0)).unwrap_or(0),
+                autovacuum: row.truth(4)?,
+            });
+        }
+        Ok(blockers)
+    }
+
+    /// How far the backend's index build is; `None` while it has none.
+    pub(super) async fn build(&self, pid: i32) -> Result<Option<BuildProgress>, TargetError> {
+        let rows = self
+            .ask(
+                "SELECT phase::text, blocks_done::bigint, blocks_total::bigint,
+                        tuples_done::bigint, tuples_total::bigint, current_locker_pid::bigint
+                 FROM pg_stat_progress_create_index WHERE pid = $1",
+                &[i64::from(pid).into()],
+            )
+            .await?;
+        let count = |row: &Row, index| -> Result<u64, sqlx::Error> {
+            Ok(u64::try_from(row.int(index)?.unwrap_or(0)).unwrap_or(0))
+        };
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        Ok(Some(BuildProgress {
+            phase: row.text(0)?.unwrap_or_default(),
+            blocks: (count(row, 1)?, count(row, 2)?),
+            tuples: (count(row, 3)?, count(row, 4)?),
+            waits_for: row.int(5)?.filter(|pid| *pid > 0),
+        }))
+    }
+
+    /// The replay lag of the slowest standby, in milliseconds, as far as it is to be seen.
+    pub(super) async fn lag_ms(&self) -> Result<Option<u64>, TargetError> {
+        let rows = self
+            .ask(
+                "SELECT (max(extract(epoch from replay_lag)) * 1000)::bigint
+                 FROM pg_stat_replication",
+                &[],
+            )
+            .await?;
+        match rows.first() {
+            Some(row) => Ok(row.int(0)?.and_then(|ms| u64::try_from(ms).ok())),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether a fresh session can run plpgsql: after an upgrade of the server's package under a
+    /// running server it may not, and then every write on a table with triggers fails.
+    pub(super) async fn fresh_session_runs_plpgsql(&self) -> Result<(), TargetError> {
+        let mut link = self.target.open().await?;
+        link.raw("DO LANGUAGE plpgsql $$ BEGIN PERFORM 1; END $$")
+            .await?;
+        Ok(())
+    }
+}
+
+/// The table as SQL, with its schema.
+pub(super) fn postgres_name(table: &TableName) -> String {
+    let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    format!(
+        "{}.{}",
+        quote(table.schema.as_deref().unwrap_or("public")),
+        quote(&table.name)
+    )
+}
+
+/// The modes, in the words of `pg_locks`, that a lock of the given one waits for.
+fn against(lock: Lock) -> Vec<&'static str> {
+    /// Weakest first, as in the manual's table of conflicts.
+    const MODES: [&str; 8] = [
+        "AccessShareLock",
+        "RowShareLock",
+        "RowExclusiveLock",
+        "ShareUpdateExclusiveLock",
+        "ShareLock",
+        "ShareRowExclusiveLock",
+        "ExclusiveLock",
+        "AccessExclusiveLock",
+    ];
+    let modes: &[usize] = match lock {
+        Lock::None => &[],
+        Lock::AccessShare => &[7],
+        Lock::RowExclusive => &[4, 5, 6, 7],
+        Lock::ShareUpdateExclusive => &[3, 4, 5, 6, 7],
+        Lock::Share => &[2, 3, 5, 6, 7],
+        Lock::ShareRowExclusive => &[2, 3, 4, 5, 6, 7],
+        Lock::Exclusive => &[1, 2, 3, 4, 5, 6, 7],
+        Lock::AccessExclusive | Lock::DatabaseWrite | Lock::Unknown => &[0, 1, 2, 3, 4, 5, 6, 7],
+    };
+    modes
+        .iter()
+        .filter_map(|n| MODES.get(*n))
+        .copied()
+        .collect()
+}

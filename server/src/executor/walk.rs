@@ -1,0 +1,304 @@
+//! The SQL of a walk: along a key, or along pages where a table has none.
+
+use bellows::document::Engine;
+use bellows::plan::{Backfill, WalkKey};
+
+use super::backfill::Batch;
+use super::checkpoint::Checkpoint;
+use crate::target::{Link, Row};
+
+/// Tables up to this size are counted where the statistics know nothing; larger ones are not.
+const COUNTED_BYTES: i64 = 64 << 20;
+
+/// Bytes of a page.
+const PAGE: i64 = 8192;
+
+/// How a table is walked.
+pub(super) struct Walk {
+    engine: Engine,
+    table: String,
+    update: String,
+    pending: String,
+    along: Along,
+}
+
+enum Along {
+    /// The key's columns as SQL, and their types (empty on SQLite).
+    Key(Vec<(String, String)>),
+    /// PostgreSQL's pages.
+    Pages,
+}
+
+impl Walk {
+    /// The error says why the table cannot be walked.
+    pub(super) fn new(engine: Engine, plan: &Backfill) -> Result<Self, String> {
+        let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+        let along = match &plan.key {
+            WalkKey::Key { columns } if !columns.is_empty() => Along::Key(
+                columns
+                    .iter()
+                    .map(|(name, data_type)| (quote(name), data_type.clone()))
+                    .collect(),
+            ),
+            WalkKey::RowId { name } => Along::Key(vec![(name.clone(), String::new())]),
+            WalkKey::Ctid => Along::Pages,
+            WalkKey::Key { .. } | WalkKey::Unknown => {
+                return Err(format!(
+                    "the key of {} was not known when this was planned; plan it against the target",
+                    plan.table
+                ));
+            }
+        };
+        Ok(Self {
+            engine,
+            table: plan.table_sql.clone(),
+            update: format!("UPDATE {} SET {}", plan.table_sql, plan.set_sql),
+            pending: plan.pending_sql.clone(),
+            along,
+        })
+    }
+
+    /// Where the walk ends: the last key there is now, or the number of pages.
+    pub(super) async fn upper(&self, link: &mut Link) -> Result<Option<Vec<String>>, sqlx::Error> {
+        let sql = match &self.along {
+            Along::Pages => {
+                let row = link
+                    .fetch_one(
+                        "SELECT (pg_relation_size(to_regclass($1)) / $2)::bigint",
+                        &[self.table.as_str().into(), PAGE.into()],
+                    )
+                    .await?;
+                let pages = row.int(0)?.unwrap_or(0);
+                return Ok((pages > 0).then(|| vec![pages.to_string()]));
+            }
+            Along::Key(columns) => {
+                let down: Vec<String> = columns
+                    .iter()
+                    .map(|(name, _)| format!("{name} DESC"))
+                    .collect();
+                format!(
+                    "SELECT {} FROM {} ORDER BY {} LIMIT 1",
+                    self.texts(),
+                    self.table,
+                    down.join(", ")
+                )
+            }
+        };
+        match link.raw_rows(&sql).await?.first() {
+            Some(row) => Ok(Some(self.literals(row)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Rows to walk: exact where that is cheap, else as the statistics estimate.
+    pub(super) async fn count(&self, link: &mut Link, plan: &Backfill) -> Result<u64, sqlx::Error> {
+        if self.engine == Engine::PostgreSql {
+            let row = link
+                .fetch_one(
+                    "SELECT CASE WHEN reltuples >= 0 AND relpages > 0
+                                 THEN (reltuples / relpages)::float8
+                                      * pg_relation_size(oid) / $2
+                                 ELSE -1 END::bigint,
+                            pg_relation_size(oid)::bigint
+                     FROM pg_class WHERE oid = to_regclass($1)",
+                    &[self.table.as_str().into(), PAGE.into()],
+                )
+                .await?;
+            let estimate = row.int(0)?.unwrap_or(-1);
+            if let Ok(rows) = u64::try_from(estimate) {
+                return Ok(rows);
+            }
+            if row.int(1)?.unwrap_or(0) > COUNTED_BYTES {
+                return Ok(plan.estimated_rows);
+            }
+        }
+        let rows = link
+            .fetch_one(&format!("SELECT count(*) FROM {}", self.table), &[])
+            .await?
+            .int(0)?;
+        Ok(rows.and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
+    }
+
+    /// Does the next batch, inside the caller's transaction.
+    pub(super) async fn batch(
+        &self,
+        link: &mut Link,
+        at: &Checkpoint,
+        rows: u32,
+    ) -> Result<Batch, sqlx::Error> {
+        let Some(upper) = &at.upper else {
+            return Ok(Batch {
+                next: at.clone(),
+                walked: 0,
+                last: true,
+            });
+        };
+        match &self.along {
+            Along::Key(_) => self.key_batch(link, at, upper, rows).await,
+            Along::Pages => self.page_batch(link, at, upper, rows).await,
+        }
+    }
+
+    async fn key_batch(
+        &self,
+        link: &mut Link,
+        at: &Checkpoint,
+        upper: &[String],
+        rows: u32,
+    ) -> Result<Batch, sqlx::Error> {
+        let from = match &at.position {
+            Some(position) => format!("{} AND ", self.compare(">", position)),
+            None => String::new(),
+        };
+        let names = self.names();
+        let boundary = format!(
+            "SELECT {} FROM {} WHERE {from}{} ORDER BY {names} LIMIT 1 OFFSET {}",
+            self.texts(),
+            self.table,
+            self.compare("<=", upper),
+            rows.saturating_sub(1)
+        );
+        let (to, walked) = match link.raw_rows(&boundary).await?.first() {
+            Some(row) => (self.literals(row)?, u64::from(rows)),
+            None => {
+                let rest = format!(
+                    "SELECT count(*) FROM {} WHERE {from}{}",
+                    self.table,
+                    self.compare("<=", upper)
+                );
+                let rows = match link.raw_rows(&rest).await?.first() {
+                    Some(row) => row.int(0)?.unwrap_or(0),
+                    None => 0,
+                };
+                (upper.to_vec(), u64::try_from(rows).unwrap_or(0))
+            }
+        };
+        let changed = link
+            .raw(&format!(
+                "{} WHERE {from}{} AND ({})",
+                self.update,
+                self.compare("<=", &to),
+                self.pending
+            ))
+            .await?;
+        let last = to == upper;
+        Ok(Batch {
+            next: Checkpoint {
+                position: Some(to),
+                walked: at.walked + walked,
+                changed: at.changed + changed,
+                ..at.clone()
+            },
+            walked,
+            last,
+        })
+    }
+
+    /// Rows move when they are changed, and may move behind the walk: it sweeps until a sweep
+    /// finds nothing to change, or no less than the one before (such rows stay pending for ever).
+    async fn page_batch(
+        &self,
+        link: &mut Link,
+        at: &Checkpoint,
+        upper: &[String],
+        rows: u32,
+    ) -> Result<Batch, sqlx::Error> {
+        let number = |list: Option<&[String]>, index: usize| -> Option<u64> {
+            list.and_then(|l| l.get(index)).and_then(|n| n.parse().ok())
+        };
+        let pages = number(Some(upper), 0).unwrap_or(0);
+        let from = number(at.position.as_deref(), 0).unwrap_or(0);
+        let before = number(at.position.as_deref(), 1);
+        let density = (at.total / pages.max(1)).max(1);
+        let to = (from + (u64::from(rows) / density).max(1)).min(pages);
+        let changed = link
+            .raw(&format!(
+                "{} WHERE ctid >= '({from},0)'::tid AND ctid < '({to},0)'::tid AND ({})",
+                self.update, self.pending
+            ))
+            .await?;
+        let walked = (to - from) * density;
+        let swept = at.swept + changed;
+        let mut next = Checkpoint {
+            position: Some(page_position(to, before)),
+            // A second sweep walks no new rows.
+            walked: if at.sweep > 0 {
+                at.total
+            } else {
+                (at.walked + walked).min(at.total)
+            },
+            changed: at.changed + changed,
+            swept,
+            ..at.clone()
+        };
+        let mut last = false;
+        if to >= pages {
+            last = swept == 0 || before.is_some_and(|before| swept >= before);
+            next.position = Some(page_position(0, Some(swept)));
+            next.sweep += 1;
+            next.swept = 0;
+            next.walked = at.total;
+            if !last {
+                next.upper = self.upper(link).await?;
+            }
+        }
+        Ok(Batch { next, walked, last })
+    }
+
+    fn columns(&self) -> &[(String, String)] {
+        match &self.along {
+            Along::Key(columns) => columns,
+            Along::Pages => &[],
+        }
+    }
+
+    fn names(&self) -> String {
+        let names: Vec<&str> = self.columns().iter().map(|(n, _)| n.as_str()).collect();
+        names.join(", ")
+    }
+
+    /// The key's columns as text that [`Self::literals`] understands. Under names of their own:
+    /// `ORDER BY id` beside `SELECT id::text` would sort the text.
+    fn texts(&self) -> String {
+        let texts: Vec<String> = self
+            .columns()
+            .iter()
+            .enumerate()
+            .map(|(n, (name, _))| match self.engine {
+                Engine::PostgreSql => format!("{name}::text AS \"bellows key {n}\""),
+                Engine::Sqlite => format!("quote({name}) AS \"bellows key {n}\""),
+            })
+            .collect();
+        texts.join(", ")
+    }
+
+    /// A row of [`Self::texts`] as SQL literals of the columns' own types.
+    fn literals(&self, row: &Row) -> Result<Vec<String>, sqlx::Error> {
+        self.columns()
+            .iter()
+            .enumerate()
+            .map(|(index, (_, data_type))| {
+                let text = row.text(index)?.unwrap_or_default();
+                Ok(match self.engine {
+                    Engine::PostgreSql => {
+                        format!("'{}'::{data_type}", text.replace('\'', "''"))
+                    }
+                    Engine::Sqlite => text,
+                })
+            })
+            .collect()
+    }
+
+    fn compare(&self, operator: &str, literals: &[String]) -> String {
+        match (self.columns(), literals) {
+            ([(name, _)], [literal]) => format!("{name} {operator} {literal}"),
+            (_, _) => format!("({}) {operator} ({})", self.names(), literals.join(", ")),
+        }
+    }
+}
+
+fn page_position(page: u64, before: Option<u64>) -> Vec<String> {
+    let mut position = vec![page.to_string()];
+    position.extend(before.map(|rows| rows.to_string()));
+    position
+}

@@ -1,0 +1,247 @@
+//! The databases that are migrated: how to reach them, what is in them, who they are.
+
+mod fault;
+mod inspect_postgres;
+mod inspect_sqlite;
+mod layout;
+mod link;
+mod sqlite_text;
+mod url;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bellows::document::Engine;
+use bellows::schema::Schema;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::{ConnectOptions, PgPool, SqlitePool};
+
+pub use fault::{Fault, fault};
+pub use link::{Arg, Found, Link, Row, ours};
+pub use url::TargetUrl;
+
+/// Why a target cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// The address cannot be read.
+    #[error("{0}")]
+    Url(String),
+    /// The target was not reached.
+    #[error("{address} cannot be reached: {source}")]
+    Connect {
+        /// Without user and password.
+        address: String,
+        /// What the driver says.
+        source: sqlx::Error,
+    },
+    /// The server is older than what Bellows knows.
+    #[error("{found} is too old; Bellows needs {needed}")]
+    Version {
+        /// What was found.
+        found: String,
+        /// What is needed.
+        needed: &'static str,
+    },
+    /// The target refused a statement of ours.
+    #[error("{0}")]
+    Query(#[from] sqlx::Error),
+    /// Bellows' records were made by another database: this one is a copy of it.
+    #[error(
+        "this database is a copy of another one: Bellows' records in it belong to {known}, and \
+         this is {here}. If it has taken that one's place, adopt it"
+    )]
+    Cloned {
+        /// Whom the records belong to.
+        known: String,
+        /// What this is.
+        here: String,
+    },
+    /// Bellows' records on the target have a newer form than this binary knows.
+    #[error(
+        "Bellows' records on this target have version {found}, and this bellows knows {known}: \
+         use the newer bellows"
+    )]
+    Newer {
+        /// Version found.
+        found: i64,
+        /// Version known.
+        known: i64,
+    },
+}
+
+/// A database that is migrated. Cheap to clone; clones share a few connections for looking, while
+/// whoever changes something opens a connection of its own.
+#[derive(Clone)]
+pub enum Target {
+    /// A PostgreSQL database.
+    Postgres(Arc<PostgresTarget>),
+    /// A SQLite file.
+    Sqlite(Arc<SqliteTarget>),
+}
+
+/// What is known of a PostgreSQL target.
+pub struct PostgresTarget {
+    pub(crate) options: PgConnectOptions,
+    pub(crate) pool: PgPool,
+    address: String,
+}
+
+/// What is known of a SQLite target.
+pub struct SqliteTarget {
+    pub(crate) options: SqliteConnectOptions,
+    pub(crate) pool: SqlitePool,
+    /// Absolute, symbolic links resolved: one file has one name here.
+    pub(crate) path: PathBuf,
+}
+
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Target({})", self.address())
+    }
+}
+
+impl Target {
+    /// Reaches the target and looks at its version. A SQLite file must be there already.
+    pub async fn connect(url: &TargetUrl) -> Result<Self, TargetError> {
+        let unreachable = |source| TargetError::Connect {
+            address: url.address(),
+            source,
+        };
+        let target = match (url.postgres(), url.sqlite_path()) {
+            (Some(options), _) => {
+                let options = options
+                    .clone()
+                    .application_name("bellows")
+                    .disable_statement_logging();
+                let pool = PgPoolOptions::new()
+                    .max_connections(3)
+                    .acquire_timeout(Duration::from_secs(10))
+                    .idle_timeout(Duration::from_secs(30))
+                    .connect_with(options.clone())
+                    .await
+                    .map_err(unreachable)?;
+                Target::Postgres(Arc::new(PostgresTarget {
+                    options,
+                    pool,
+                    address: url.address(),
+                }))
+            }
+            (None, path) => {
+                let path = path.cloned().unwrap_or_default();
+                let path = std::fs::canonicalize(&path).map_err(|e| unreachable(e.into()))?;
+                // Foreign keys are as an application that asks for them has them: a statement
+                // that would leave orphans behind must fail here too.
+                let options = SqliteConnectOptions::new()
+                    .filename(&path)
+                    .create_if_missing(false)
+                    .foreign_keys(true)
+                    .busy_timeout(Duration::from_millis(250))
+                    .disable_statement_logging();
+                let pool = SqlitePoolOptions::new()
+                    .max_connections(2)
+                    .idle_timeout(Duration::from_secs(30))
+                    .connect_with(options.clone().busy_timeout(Duration::from_secs(10)))
+                    .await
+                    .map_err(unreachable)?;
+                Target::Sqlite(Arc::new(SqliteTarget {
+                    options,
+                    pool,
+                    path,
+                }))
+            }
+        };
+        let version = target.version().await?;
+        match target.engine() {
+            Engine::PostgreSql if version < 120_000 => Err(TargetError::Version {
+                found: format!("PostgreSQL {}", version / 10_000),
+                needed: "PostgreSQL 12",
+            }),
+            Engine::Sqlite if version < 3_035_000 => Err(TargetError::Version {
+                found: format!("SQLite {version}"),
+                needed: "SQLite 3.35",
+            }),
+            Engine::PostgreSql | Engine::Sqlite => Ok(target),
+        }
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> Engine {
+        match self {
+            Target::Postgres(_) => Engine::PostgreSql,
+            Target::Sqlite(_) => Engine::Sqlite,
+        }
+    }
+
+    /// Where it is, without user and password.
+    pub fn address(&self) -> String {
+        match self {
+            Target::Postgres(target) => target.address.clone(),
+            Target::Sqlite(target) => format!("sqlite:{}", target.path.display()),
+        }
+    }
+
+    /// `server_version_num` (150018), or SQLite's number (3040001).
+    pub async fn version(&self) -> Result<u32, TargetError> {
+        let mut link = self.look().await?;
+        let row = link
+            .fetch_one(
+                match self {
+                    Target::Postgres(_) => "SELECT current_setting('server_version_num')::bigint",
+                    Target::Sqlite(_) => "SELECT sqlite_version()",
+                },
+                &[],
+            )
+            .await?;
+        Ok(match self {
+            Target::Postgres(_) => u32::try_from(row.int(0)?.unwrap_or(0)).unwrap_or(0),
+            Target::Sqlite(_) => row
+                .text(0)?
+                .unwrap_or_default()
+                .split('.')
+                .map(|part| part.parse::<u32>().unwrap_or(0))
+                .fold(0, |sum, part| sum * 1000 + part),
+        })
+    }
+
+    /// The whole live schema; Bellows' own objects are left out.
+    pub async fn inspect(&self) -> Result<Schema, TargetError> {
+        let version = self.version().await?;
+        match self {
+            Target::Postgres(target) => inspect_postgres::inspect(&target.pool, version).await,
+            Target::Sqlite(target) => inspect_sqlite::inspect(&target.pool, version).await,
+        }
+    }
+
+    /// The target's own id, a UUID kept in Bellows' records on it, which are made where they are
+    /// not there yet. [`TargetError::Cloned`] where the records came from another database.
+    pub async fn identity(&self) -> Result<String, TargetError> {
+        let mut link = self.open().await?;
+        layout::ensure(&mut link).await?;
+        layout::identity(&mut link).await
+    }
+
+    /// Makes a copy a target of its own: a new id, and no lease of anybody. A person must ask for
+    /// this after [`TargetError::Cloned`].
+    pub async fn adopt(&self) -> Result<String, TargetError> {
+        let mut link = self.open().await?;
+        layout::ensure(&mut link).await?;
+        layout::adopt(&mut link).await
+    }
+
+    /// A connection for looking, from the few that clones share.
+    pub(crate) async fn look(&self) -> Result<Link, TargetError> {
+        Link::shared(self).await
+    }
+
+    /// A connection of one's own, for changing things.
+    pub(crate) async fn open(&self) -> Result<Link, TargetError> {
+        Link::own(self).await
+    }
+}
+
+pub(crate) use layout::LOCK_SPACE;
+pub(crate) use layout::ensure as ensure_layout;
+pub(crate) use layout::identity as identity_on;
+pub(crate) use layout::present as layout_present;

@@ -1,0 +1,346 @@
+//! Migrations: drafts and versions. Reviews are in their own room.
+
+use async_trait::async_trait;
+use bellows::access::Action;
+use bellows::document::{Problem, hash, parse};
+use bellows::plan::{Plan, plan};
+use bellows_app::backend::{
+    Answer, BlockedBy, Decision, MigrationBackend, MigrationDetail, MigrationSummary, PhaseView,
+    ReviewState, SaveRequest, Saved,
+};
+use serde_json::json;
+
+use super::facts::Facts;
+use super::guard::{Live, blocked};
+use super::{RequestBackend, conflict, invalid, not_found, reach, views, with_details};
+use crate::audit::{Entry, append};
+use crate::executor;
+use crate::store::migrations::{self, MigrationRecord, VersionRecord};
+use crate::store::targets::{self, TargetRecord};
+use crate::store::{executions, new_id, now};
+
+/// Bytes that a document may have.
+const LONGEST: usize = 1024 * 1024;
+
+/// A document's problems, one line each.
+pub(super) fn problem_lines(problems: &[Problem]) -> Vec<String> {
+    problems
+        .iter()
+        .map(|problem| match (problem.line, problem.path.as_str()) {
+            (Some(line), _) => format!("line {line}: {}", problem.message),
+            (None, "") => problem.message.clone(),
+            (None, path) => format!("{path}: {}", problem.message),
+        })
+        .collect()
+}
+
+impl RequestBackend {
+    async fn target_record(&self, id: &str) -> Answer<TargetRecord> {
+        let mut tx = self.store().read().await?;
+        targets::by_id(&mut tx, id)
+            .await?
+            .ok_or_else(|| not_found("target"))
+    }
+
+    /// The latest version's plan: the reviewed one, or else what the target gives now.
+    async fn shown_plan(&self, facts: &Facts) -> Answer<Plan> {
+        if let Some(reviewed) = &facts.plan {
+            return Ok(reviewed.plan.clone());
+        }
+        let target = reach::target(&self.state, &facts.target.id).await?;
+        let document = &facts.version().document;
+        let schema = reach::within(executor::planning_schema(&target, document))
+            .await?
+            .map_err(|error| reach::refused(&error))?;
+        plan(document, Some(&schema)).map_err(|problems| {
+            with_details(
+                invalid("The document does not fit the target."),
+                problem_lines(&problems),
+            )
+        })
+    }
+
+    /// Whether the person may sign the phase off, and if not, why.
+    pub(super) fn can_approve(&self, facts: &Facts) -> Result<(), String> {
+        let Some(person) = &self.actor.person else {
+            return Err("Sign in first.".to_owned());
+        };
+        if !self
+            .actor
+            .may(Action::Approve, Some(&facts.target.environment))
+        {
+            return Err("Your roles do not permit you to approve here.".to_owned());
+        }
+        if facts.in_lineage(&person.id) {
+            return Err(
+                "You wrote or edited this migration: someone else must approve it.".to_owned(),
+            );
+        }
+        match facts.review() {
+            ReviewState::InReview if facts.plan.is_some() => Ok(()),
+            ReviewState::InReview | ReviewState::Draft => {
+                Err("Review was not asked for yet.".to_owned())
+            }
+            ReviewState::Rejected => {
+                Err("The version was rejected; an edit makes a new one.".to_owned())
+            }
+        }
+    }
+
+    fn phase_views(&self, facts: &Facts) -> Vec<PhaseView> {
+        facts
+            .version()
+            .document
+            .phases
+            .iter()
+            .map(|phase| {
+                let number = phase.phase;
+                // The page asks about the backup when it is started.
+                let live = Live {
+                    busy: self
+                        .state
+                        .runs
+                        .busy(&facts.target.id, facts.executions.first()),
+                    without_backup: true,
+                    ..Live::default()
+                };
+                PhaseView {
+                    phase: number,
+                    state: facts.phase_state(number),
+                    approvals: u32::try_from(facts.approvals_of(number).len()).unwrap_or(u32::MAX),
+                    approvals_needed: facts.policy.approvals,
+                    can_approve: self.can_approve(facts),
+                    blocked: blocked(facts, number, &self.actor, live),
+                    gate_confirmed: facts
+                        .gate_confirmed(number)
+                        .map(|gate| gate.confirmed.clone()),
+                }
+            })
+            .collect()
+    }
+
+    /// Whether the next thing to be done with it is this person's.
+    pub(super) fn waits_for(&self, facts: &Facts) -> bool {
+        let Some(person) = &self.actor.person else {
+            return false;
+        };
+        if facts.review() != ReviewState::InReview {
+            return false;
+        }
+        let unfinished =
+            |phase: &u32| facts.phase_state(*phase) != bellows::run::PhaseState::Completed;
+        let phases: Vec<u32> = facts
+            .version()
+            .document
+            .phases
+            .iter()
+            .map(|phase| phase.phase)
+            .filter(unfinished)
+            .collect();
+        let to_approve = self.can_approve(facts).is_ok()
+            && phases.iter().any(|phase| {
+                let given = facts.approvals_of(*phase);
+                given.len() < facts.policy.approvals as usize
+                    && !given.iter().any(|approval| approval.person_id == person.id)
+            });
+        let to_start = phases.first().is_some_and(|phase| {
+            let live = Live {
+                without_backup: true,
+                ..Live::default()
+            };
+            blocked(facts, *phase, &self.actor, live) == BlockedBy::default()
+        });
+        let to_confirm = phases.first().is_some_and(|phase| {
+            let gate = facts.phase(*phase).and_then(|plan| plan.gate.as_ref());
+            gate.is_some_and(|gate| gate.deploy.is_some())
+                && facts.gate_confirmed(*phase).is_none()
+                && self
+                    .actor
+                    .may(Action::Execute, Some(&facts.target.environment))
+        });
+        to_approve || to_start || to_confirm
+    }
+}
+
+#[async_trait]
+impl MigrationBackend for RequestBackend {
+    async fn migrations(&self) -> Answer<Vec<MigrationSummary>> {
+        self.require(Action::Read, None, "migrations").await?;
+        let mut tx = self.store().read().await?;
+        Ok(self
+            .all_facts(&mut tx)
+            .await?
+            .iter()
+            .map(Facts::summary)
+            .collect())
+    }
+
+    async fn migration(&self, id: String) -> Answer<MigrationDetail> {
+        let facts = self.facts(&id, Action::Read).await?;
+        let (plan, plan_error) = match self.shown_plan(&facts).await {
+            Ok(plan) => (Some(plan), None),
+            Err(error) => {
+                let lines = std::iter::once(error.message).chain(error.details);
+                (None, Some(lines.collect::<Vec<_>>().join("\n")))
+            }
+        };
+        let names = facts.names();
+        let environment = Some(facts.target.environment.as_str());
+        let can_edit = self.actor.may(Action::Author, environment);
+        let version = facts.version();
+        Ok(MigrationDetail {
+            summary: facts.summary(),
+            document: version.document.clone(),
+            text: version.text.clone(),
+            can_request_review: can_edit && plan.is_some() && version.review == ReviewState::Draft,
+            plan,
+            plan_error,
+            versions: views::versions(&facts),
+            approvals: views::approvals(&facts),
+            phases: self.phase_views(&facts),
+            executions: facts
+                .executions
+                .iter()
+                .map(|execution| views::execution(execution, &names))
+                .collect(),
+            can_edit,
+        })
+    }
+
+    async fn save_migration(&self, request: SaveRequest) -> Answer<Saved> {
+        let person = self.may_at_all(Action::Author, "migration").await?;
+        if request.text.len() > LONGEST {
+            return Err(invalid("The document is longer than a megabyte."));
+        }
+        let document = parse(&request.text).map_err(|problems| {
+            with_details(
+                invalid("The document has mistakes."),
+                problem_lines(&problems),
+            )
+        })?;
+        let subject = format!("migration {}", document.name);
+        let target = self.target_record(&request.target_id).await?;
+        self.require(Action::Author, Some(&target.environment), &subject)
+            .await?;
+        if document.database != target.engine {
+            return Err(invalid(format!(
+                "The document is for {}, and {} is a {} database.",
+                document.database.word(),
+                target.name,
+                target.engine.word()
+            )));
+        }
+        if let Some(id) = &request.id {
+            // Where it is now must be theirs to edit, too.
+            self.facts(id, Action::Author).await?;
+        }
+
+        let at = now();
+        let mut tx = self.store().write().await?;
+        let namesake = migrations::by_name(&mut tx, &document.name).await?;
+        let (id, base, before) = match &request.id {
+            None => {
+                if namesake.is_some() {
+                    return Err(conflict(format!(
+                        "A migration named {} is there already.",
+                        document.name
+                    )));
+                }
+                let migration = MigrationRecord {
+                    id: new_id(),
+                    name: document.name.clone(),
+                    target_id: target.id.clone(),
+                    latest: 0,
+                    updated_at: at,
+                };
+                migrations::insert(&mut tx, &migration).await?;
+                (migration.id, 0, None)
+            }
+            Some(id) => {
+                let migration = migrations::by_id(&mut tx, id)
+                    .await?
+                    .ok_or_else(|| not_found("migration"))?;
+                if migration.latest != request.base_version {
+                    return Err(conflict(format!(
+                        "Version {} was saved meanwhile. Load it, and make your changes there.",
+                        migration.latest
+                    )));
+                }
+                if namesake.is_some_and(|other| other.id != *id) {
+                    return Err(conflict(format!(
+                        "Another migration is named {}.",
+                        document.name
+                    )));
+                }
+                let moved = migration.name != document.name || migration.target_id != target.id;
+                if moved && !executions::of_migration(&mut tx, id).await?.is_empty() {
+                    return Err(conflict(
+                        "It has been run: its name and its target stay as they are.",
+                    ));
+                }
+                let latest = migrations::version(&mut tx, id, migration.latest).await?;
+                (
+                    id.clone(),
+                    migration.latest,
+                    latest.map(|version| (version, moved)),
+                )
+            }
+        };
+        let digest = hash(&document);
+        if let Some((latest, moved)) = &before
+            && latest.hash == digest
+            && latest.text == request.text
+            && !moved
+        {
+            return Ok(Saved {
+                id,
+                version: latest.number,
+                hash: digest,
+            });
+        }
+        if !migrations::advance(&mut tx, &id, base, &document.name, &target.id, at).await? {
+            return Err(conflict("Somebody saved another version at this moment."));
+        }
+        let version = VersionRecord {
+            number: base + 1,
+            hash: digest.clone(),
+            text: request.text,
+            document,
+            author_id: person.id.clone(),
+            author: person.name.clone(),
+            review: ReviewState::Draft,
+            created_at: at,
+        };
+        migrations::insert_version(&mut tx, &id, &version).await?;
+        let entry = Entry::new("version.saved", subject)
+            .hash(&digest)
+            .detail(json!({
+                "version": version.number,
+                "target": target.name,
+                "before": before.map(|(latest, _)| latest.hash),
+            }));
+        append(&mut tx, &self.actor, entry).await?;
+        tx.commit().await?;
+        Ok(Saved {
+            id,
+            version: version.number,
+            hash: digest,
+        })
+    }
+
+    async fn request_review(&self, id: String, version: u32) -> Answer<()> {
+        self.ask_for_review(&id, version).await
+    }
+
+    async fn decide(
+        &self,
+        id: String,
+        plan_hash: String,
+        phases: Vec<u32>,
+        decision: Decision,
+        comment: String,
+    ) -> Answer<()> {
+        self.give_decision(&id, &plan_hash, &phases, decision, comment.trim())
+            .await
+    }
+}

@@ -1,0 +1,183 @@
+//! Targets and environments.
+
+use async_trait::async_trait;
+use bellows::access::{Action, Policy};
+use bellows::schema::Schema;
+use bellows_app::backend::{Answer, EnvironmentView, NewTarget, TargetBackend, TargetSummary};
+use serde_json::json;
+
+use super::{RequestBackend, conflict, invalid, not_found, reach};
+use crate::audit::{Entry, append};
+use crate::auth::Actor;
+use crate::state::AppState;
+use crate::store::targets::{self, TargetRecord};
+use crate::store::{environments, new_id, now};
+use crate::target::{TargetError, TargetUrl};
+
+fn view(target: TargetRecord) -> TargetSummary {
+    TargetSummary {
+        id: target.id,
+        name: target.name,
+        environment: target.environment,
+        engine: target.engine,
+        address: target.address,
+        created_at: target.created_at,
+    }
+}
+
+/// A name for a target or an environment.
+fn check_name(what: &str, name: &str) -> Answer<String> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
+        return Err(invalid(format!(
+            "The name of {what} has 1 to 100 characters."
+        )));
+    }
+    Ok(name.to_owned())
+}
+
+/// The same database is at another address now, or has other credentials: what the server itself
+/// does for the databases that it starts.
+pub async fn readdress_target(state: &AppState, id: &str, url: &str) -> Answer<TargetSummary> {
+    let url: TargetUrl = url
+        .parse()
+        .map_err(|error: TargetError| invalid(error.to_string()))?;
+    let sealed = state.secrets.seal(id, url.secret())?;
+    let mut tx = state.store.write().await?;
+    let before = targets::by_id(&mut tx, id)
+        .await?
+        .ok_or_else(|| not_found("target"))?;
+    targets::readdress(&mut tx, id, &url.address(), &sealed).await?;
+    if before.address != url.address() {
+        let entry = Entry::new("target.readdressed", format!("target {}", before.name))
+            .detail(json!({ "before": before.address, "after": url.address() }));
+        append(&mut tx, &Actor::server(), entry).await?;
+    }
+    tx.commit().await?;
+    state.reached.forget(id);
+    Ok(view(TargetRecord {
+        address: url.address(),
+        ..before
+    }))
+}
+
+#[async_trait]
+impl TargetBackend for RequestBackend {
+    async fn targets(&self) -> Answer<Vec<TargetSummary>> {
+        self.require(Action::Read, None, "targets").await?;
+        let mut tx = self.store().read().await?;
+        Ok(targets::all(&mut tx)
+            .await?
+            .into_iter()
+            .filter(|target| self.actor.may(Action::Read, Some(&target.environment)))
+            .map(view)
+            .collect())
+    }
+
+    async fn environments(&self) -> Answer<Vec<EnvironmentView>> {
+        self.require(Action::Read, None, "environments").await?;
+        let mut tx = self.store().read().await?;
+        Ok(environments::all(&mut tx)
+            .await?
+            .into_iter()
+            .filter(|(name, _)| self.actor.may(Action::Read, Some(name)))
+            .map(|(name, policy)| EnvironmentView { name, policy })
+            .collect())
+    }
+
+    async fn target_schema(&self, id: String) -> Answer<Schema> {
+        self.may_at_all(Action::Read, "target").await?;
+        let mut tx = self.store().read().await?;
+        let target = targets::by_id(&mut tx, &id).await?;
+        drop(tx);
+        let target = target.ok_or_else(|| not_found("target"))?;
+        let subject = format!("target {}", target.name);
+        self.require(Action::Read, Some(&target.environment), &subject)
+            .await?;
+        let live = reach::target(&self.state, &id).await?;
+        reach::within(live.inspect())
+            .await?
+            .map_err(|error| reach::unreachable(&error))
+    }
+
+    async fn add_target(&self, target: NewTarget) -> Answer<TargetSummary> {
+        self.may_at_all(Action::ManageTargets, "targets").await?;
+        let environment = check_name("an environment", &target.environment)?;
+        self.require(Action::ManageTargets, Some(&environment), "targets")
+            .await?;
+        let name = check_name("a target", &target.name)?;
+        let url: TargetUrl = target
+            .url
+            .trim()
+            .parse()
+            .map_err(|error: TargetError| invalid(error.to_string()))?;
+        let live = reach::connect(&url).await?;
+        reach::within(live.inspect())
+            .await?
+            .map_err(|error| reach::unreachable(&error))?;
+
+        let id = new_id();
+        let sealed = self.state.secrets.seal(&id, url.secret())?;
+        let at = now();
+        let record = TargetRecord {
+            id,
+            name,
+            environment,
+            engine: url.engine(),
+            address: url.address(),
+            created_at: at,
+        };
+        let mut tx = self.store().write().await?;
+        let policy = Policy::default();
+        if environments::ensure(&mut tx, &record.environment, &policy, at).await? {
+            // Only whoever manages all environments makes new ones.
+            if !self.actor.may(Action::ManageTargets, None) {
+                drop(tx);
+                return self.forbid(Action::ManageTargets, "environments").await;
+            }
+            let entry = Entry::new(
+                "environment.added",
+                format!("environment {}", record.environment),
+            )
+            .detail(json!({ "after": policy }));
+            append(&mut tx, &self.actor, entry).await?;
+        }
+        targets::insert(&mut tx, &record, &sealed)
+            .await
+            .map_err(|error| {
+                if error.is_duplicate() {
+                    conflict(format!("A target named {} is there already.", record.name))
+                } else {
+                    error.into()
+                }
+            })?;
+        let entry = Entry::new("target.added", format!("target {}", record.name)).detail(json!({
+            "after": {
+                "environment": record.environment,
+                "engine": record.engine,
+                "address": record.address,
+            }
+        }));
+        append(&mut tx, &self.actor, entry).await?;
+        tx.commit().await?;
+        Ok(view(record))
+    }
+
+    async fn set_policy(&self, environment: String, policy: Policy) -> Answer<()> {
+        self.may_at_all(Action::ManageTargets, "environments")
+            .await?;
+        let subject = format!("environment {environment}");
+        self.require(Action::ManageTargets, Some(&environment), &subject)
+            .await?;
+        let mut tx = self.store().write().await?;
+        let before = environments::policy(&mut tx, &environment)
+            .await?
+            .ok_or_else(|| not_found("environment"))?;
+        environments::set_policy(&mut tx, &environment, &policy).await?;
+        let entry = Entry::new("environment.policy", subject)
+            .detail(json!({ "before": before, "after": policy }));
+        append(&mut tx, &self.actor, entry).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}

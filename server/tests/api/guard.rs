@@ -1,0 +1,282 @@
+//! The facts that the guard judges by, as the server gathers them: each makes a start impossible
+//! by itself. How the core judges them is tested with the core.
+
+use bellows::access::{Grant, Policy, Role};
+use bellows::lint::Severity;
+use bellows_app::backend::{
+    Decision, ErrorCode, ExecutionBackend, MigrationBackend, PeopleBackend, SaveRequest,
+    StartRequest, TargetBackend,
+};
+
+use crate::app::TestApp;
+use crate::flow::a_target;
+
+fn document(phases: &str) -> String {
+    format!(
+        "migration:\n  name: m\n  database: sqlite\n  phases:\n    - phase: 1\n      operations:\n{phases}"
+    )
+}
+
+const ADD: &str =
+    "        - {type: add_column, table: users, column: email, dataType: TEXT, nullable: true}\n";
+
+struct Ready {
+    app: TestApp,
+    id: String,
+    plan_hash: String,
+}
+
+/// A migration in review, its phase 1 approved.
+async fn ready(policy: Policy, text: &str) -> Ready {
+    let app = TestApp::start().await;
+    let target = a_target(&app, "dev").await;
+    let admin = app.backend("admin").await;
+    admin.set_policy("dev".to_owned(), policy).await.unwrap();
+    let engineer = app.backend("engineer").await;
+    let request = SaveRequest {
+        id: None,
+        target_id: target.id,
+        text: text.to_owned(),
+        base_version: 0,
+    };
+    let saved = engineer.save_migration(request).await.unwrap();
+    engineer.request_review(saved.id.clone(), 1).await.unwrap();
+    let plan = engineer
+        .migration(saved.id.clone())
+        .await
+        .unwrap()
+        .plan
+        .unwrap();
+    let ready = Ready {
+        app,
+        id: saved.id,
+        plan_hash: plan.plan_hash,
+    };
+    ready.approve("approver").await;
+    ready
+}
+
+impl Ready {
+    async fn approve(&self, who: &str) {
+        let phases = vec![1];
+        let words = "fine".to_owned();
+        self.app
+            .backend(who)
+            .await
+            .decide(
+                self.id.clone(),
+                self.plan_hash.clone(),
+                phases,
+                Decision::Approved,
+                words,
+            )
+            .await
+            .unwrap();
+    }
+
+    async fn start(&self, who: &str, without_backup: bool) -> Result<(), Vec<String>> {
+        let request = StartRequest {
+            migration_id: self.id.clone(),
+            plan_hash: self.plan_hash.clone(),
+            phase: 1,
+            without_backup,
+        };
+        match self.app.backend(who).await.start_phase(request).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                assert_eq!(error.code, ErrorCode::Blocked, "{error:?}");
+                Err(error.details)
+            }
+        }
+    }
+}
+
+fn reason(text: &str) -> Result<(), Vec<String>> {
+    Err(vec![text.to_owned()])
+}
+
+#[tokio::test]
+async fn distinct_approvals_are_counted() {
+    let policy = Policy {
+        approvals: 2,
+        ..Policy::default()
+    };
+    let ready = ready(policy, &document(ADD)).await;
+    ready.approve("approver").await;
+    let one = reason("It needs 2 approvals, and has 1.");
+    assert_eq!(
+        ready.start("engineer", false).await,
+        one,
+        "twice by one is once"
+    );
+    ready.app.register("second", &[Role::Approver]).await;
+    ready.approve("second").await;
+    assert_eq!(ready.start("engineer", false).await, Ok(()));
+}
+
+#[tokio::test]
+async fn who_approved_does_not_start_it() {
+    let ready = ready(Policy::default(), &document(ADD)).await;
+    let both = [Role::Approver, Role::Engineer];
+    ready.app.register("both", &both).await;
+    ready.approve("both").await;
+    let barred = reason("You approved it: here, somebody else has to start it.");
+    assert_eq!(ready.start("both", false).await, barred);
+    let policy = Policy {
+        approver_may_execute: true,
+        ..Policy::default()
+    };
+    let admin = ready.app.backend("admin").await;
+    admin.set_policy("dev".to_owned(), policy).await.unwrap();
+    assert_eq!(ready.start("both", false).await, Ok(()));
+}
+
+#[tokio::test]
+async fn an_approver_who_changes_their_mind_stops_it() {
+    let ready = ready(Policy::default(), &document(ADD)).await;
+    let no = "on second thoughts".to_owned();
+    ready
+        .app
+        .backend("approver")
+        .await
+        .decide(
+            ready.id.clone(),
+            ready.plan_hash.clone(),
+            vec![1],
+            Decision::Rejected,
+            no,
+        )
+        .await
+        .unwrap();
+    let reasons = ready.start("engineer", false).await.unwrap_err();
+    assert_eq!(reasons[0], "An approver rejected this version: edit it.");
+}
+
+#[tokio::test]
+async fn findings_block_by_the_policy() {
+    let drop = "        - {type: custom_sql, sql: \"UPDATE users SET name = 'x'\", rollbackSql: \"SELECT 1\"}\n";
+    let policy = Policy {
+        blocking: Severity::Info,
+        ..Policy::default()
+    };
+    let ready = ready(policy, &document(drop)).await;
+    let reasons = ready.start("engineer", true).await.unwrap_err();
+    assert!(
+        reasons
+            .iter()
+            .any(|reason| reason.starts_with("A finding is in the way")),
+        "{reasons:?}"
+    );
+}
+
+#[tokio::test]
+async fn values_are_destroyed_only_when_somebody_said_so() {
+    let drop = "        - {type: drop_column, table: users, column: name}\n";
+    let ready = ready(Policy::default(), &document(drop)).await;
+    let refused = ready.start("engineer", false).await.unwrap_err();
+    assert!(
+        refused
+            .iter()
+            .any(|reason| reason.starts_with("It destroys values")),
+        "{refused:?}"
+    );
+    let waived = ready
+        .start("engineer", true)
+        .await
+        .err()
+        .unwrap_or_default();
+    assert!(
+        !waived
+            .iter()
+            .any(|reason| reason.starts_with("It destroys values")),
+        "{waived:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_soak_is_counted_from_the_phase_before() {
+    let text = document(&format!(
+        "{ADD}    - phase: 2\n      gate: {{soak: 1h}}\n      operations:\n        - {{type: drop_column, table: users, column: email}}\n"
+    ));
+    let ready = ready(Policy::default(), &text).await;
+    ready.start("engineer", false).await.unwrap();
+    let engineer = ready.app.backend("engineer").await;
+    let detail = loop {
+        let detail = engineer.migration(ready.id.clone()).await.unwrap();
+        if detail.summary.done == 1 {
+            break detail;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    };
+    ready
+        .app
+        .backend("approver")
+        .await
+        .decide(
+            ready.id.clone(),
+            ready.plan_hash.clone(),
+            vec![2],
+            Decision::Approved,
+            String::new(),
+        )
+        .await
+        .unwrap();
+    let request = StartRequest {
+        migration_id: ready.id.clone(),
+        plan_hash: ready.plan_hash.clone(),
+        phase: 2,
+        without_backup: true,
+    };
+    let error = engineer.start_phase(request).await.unwrap_err();
+    let soak = |lines: &[String]| {
+        lines
+            .iter()
+            .any(|line| line.starts_with("The soak goes on for "))
+    };
+    assert!(soak(&error.details), "{error:?}");
+    assert!(soak(&detail.phases[1].blocked.time), "the page says so too");
+}
+
+#[tokio::test]
+async fn roles_hold_in_their_environment() {
+    let ready = ready(Policy::default(), &document(ADD)).await;
+    let admin = ready.app.backend("admin").await;
+    ready.app.register("elsewhere", &[]).await;
+    let id = admin
+        .people()
+        .await
+        .unwrap()
+        .into_iter()
+        .find(|person| person.login == "elsewhere")
+        .unwrap()
+        .id;
+    let grant = |role: Role, environment: &str| Grant {
+        role,
+        environment: Some(environment.to_owned()),
+    };
+    admin
+        .set_grants(id.clone(), vec![grant(Role::Engineer, "production")])
+        .await
+        .unwrap();
+    let elsewhere = ready.app.backend("elsewhere").await;
+    assert_eq!(elsewhere.migrations().await.unwrap().len(), 0);
+    assert_eq!(elsewhere.targets().await.unwrap().len(), 0);
+    let error = elsewhere.migration(ready.id.clone()).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::Forbidden);
+    let request = StartRequest {
+        migration_id: ready.id.clone(),
+        plan_hash: ready.plan_hash.clone(),
+        phase: 1,
+        without_backup: false,
+    };
+    let error = elsewhere.start_phase(request).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::Forbidden);
+
+    admin
+        .set_grants(id, vec![grant(Role::Engineer, "dev")])
+        .await
+        .unwrap();
+    let here = ready.app.backend("elsewhere").await;
+    assert_eq!(here.migrations().await.unwrap().len(), 1);
+    assert_eq!(ready.start("elsewhere", false).await, Ok(()));
+}

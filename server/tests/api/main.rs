@@ -1,0 +1,14 @@
+//! The server as browsers and other clients meet it.
+
+#[path = "../support/app.rs"]
+mod app;
+
+mod audit;
+mod flow;
+mod guard;
+mod permissions;
+mod runs;
+mod security;
+mod sessions;
+mod sockets;
+mod store;

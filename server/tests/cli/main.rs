@@ -1,0 +1,9 @@
+//! The binary `bellows` at the command line, as people and CI call it.
+
+mod apply;
+mod documents;
+mod history;
+mod interrupt;
+mod new_document;
+mod serve;
+mod support;

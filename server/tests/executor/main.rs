@@ -1,0 +1,13 @@
+//! The executor against real databases.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod backfill;
+mod dual_write;
+mod failures;
+mod faults;
+mod indexes;
+mod inspect;
+mod lifecycle;
+mod locks;

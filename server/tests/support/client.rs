@@ -1,0 +1,76 @@
+//! A connection as an application would have it.
+
+use bellows::document::Engine;
+use bellows_server::target::TargetUrl;
+use sqlx::{Connection, Executor, PgConnection, Row, SqliteConnection};
+
+/// A plain connection to a target.
+pub enum Client {
+    Postgres(PgConnection),
+    Sqlite(SqliteConnection),
+}
+
+impl Client {
+    pub async fn connect(url: &TargetUrl) -> Self {
+        match url.engine() {
+            Engine::PostgreSql => {
+                Client::Postgres(PgConnection::connect(url.secret()).await.unwrap())
+            }
+            Engine::Sqlite => {
+                let options = sqlx::sqlite::SqliteConnectOptions::new()
+                    .filename(url.sqlite_path().unwrap())
+                    .busy_timeout(std::time::Duration::from_secs(30));
+                Client::Sqlite(SqliteConnection::connect_with(&options).await.unwrap())
+            }
+        }
+    }
+
+    /// Runs SQL, several statements too; gives the rows touched.
+    pub async fn try_run(&mut self, sql: &str) -> Result<u64, sqlx::Error> {
+        match self {
+            Client::Postgres(conn) => Ok(conn.execute(sql).await?.rows_affected()),
+            Client::Sqlite(conn) => Ok(conn.execute(sql).await?.rows_affected()),
+        }
+    }
+
+    pub async fn run(&mut self, sql: &str) -> u64 {
+        self.try_run(sql)
+            .await
+            .unwrap_or_else(|error| panic!("{error}: {sql}"))
+    }
+
+    /// The one number that a query gives; a truth is 1 or 0.
+    pub async fn number(&mut self, sql: &str) -> i64 {
+        self.text(sql)
+            .await
+            .map(|text| match text.as_str() {
+                "t" => 1,
+                "f" => 0,
+                number => number
+                    .parse()
+                    .unwrap_or_else(|_| panic!("{number} is no number: {sql}")),
+            })
+            .unwrap_or_else(|| panic!("NULL: {sql}"))
+    }
+
+    /// The one value that a query gives, as text; `None` for NULL.
+    pub async fn text(&mut self, sql: &str) -> Option<String> {
+        match self {
+            Client::Postgres(conn) => conn
+                .fetch_one(sql)
+                .await
+                .unwrap_or_else(|error| panic!("{error}: {sql}"))
+                .try_get_raw(0)
+                .ok()
+                .and_then(|value| {
+                    use sqlx::ValueRef;
+                    (!value.is_null()).then(|| value.as_str().unwrap().to_owned())
+                }),
+            Client::Sqlite(conn) => sqlx::query(&format!("SELECT CAST(({sql}) AS TEXT)"))
+                .fetch_one(conn)
+                .await
+                .unwrap_or_else(|error| panic!("{error}: {sql}"))
+                .get(0),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Real databases for tests: made fresh for each test, and dropped after it.
+
+// Each test program uses the part of this room that it needs.
+#![allow(dead_code, unused_imports)]
+
+mod client;
+mod proxy;
+mod run;
+mod sink;
+mod writer;
+
+use bellows::document::Engine;
+use bellows_server::target::{Target, TargetUrl};
+use sqlx::{Connection, Executor, PgConnection};
+
+pub use client::Client;
+pub use proxy::Proxy;
+pub use run::{apply, open, open_on, plan_for, run, run_with};
+pub use sink::Events;
+pub use writer::Writer;
+
+/// Where the tests' PostgreSQL server is; they make and drop databases on it.
+pub const SERVER: &str = "BELLOWS_TEST_POSTGRES";
+
+/// A database of a test's own.
+pub struct TestTarget {
+    /// Its address.
+    pub url: TargetUrl,
+    /// Ready to be changed.
+    pub target: Target,
+    made: Made,
+}
+
+enum Made {
+    Postgres { server: String, name: String },
+    Sqlite { _dir: tempfile::TempDir },
+}
+
+/// The address of the tests' server.
+pub fn server() -> String {
+    std::env::var(SERVER).unwrap_or_else(|_| {
+        panic!(
+            "{SERVER} is not set: these tests need a PostgreSQL server on which they may make and \
+             drop databases. Run `make test`, or `scripts/postgres-throwaway run cargo test`, or \
+             set {SERVER}=postgres://postgres@127.0.0.1:5432/postgres"
+        )
+    })
+}
+
+impl TestTarget {
+    /// A database of that engine.
+    pub async fn new(engine: Engine) -> Self {
+        match engine {
+            Engine::PostgreSql => Self::postgres().await,
+            Engine::Sqlite => Self::sqlite().await,
+        }
+    }
+
+    /// A PostgreSQL database.
+    pub async fn postgres() -> Self {
+        let server = server();
+        let name = format!("bellows_test_{}", uuid::Uuid::now_v7().simple());
+        let mut conn = PgConnection::connect(&server).await.unwrap();
+        conn.execute(format!("CREATE DATABASE {name}").as_str())
+            .await
+            .unwrap();
+        let url: TargetUrl = with_database(&server, &name).parse().unwrap();
+        let target = Target::connect(&url).await.unwrap();
+        Self {
+            url,
+            target,
+            made: Made::Postgres { server, name },
+        }
+    }
+
+    /// A SQLite file, in WAL mode as applications that care for their readers have it.
+    pub async fn sqlite() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("app.db");
+        let options = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true)
+            .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal);
+        sqlx::SqliteConnection::connect_with(&options)
+            .await
+            .unwrap()
+            .close()
+            .await
+            .unwrap();
+        let url: TargetUrl = format!("sqlite:{}", path.display()).parse().unwrap();
+        let target = Target::connect(&url).await.unwrap();
+        Self {
+            url,
+            target,
+            made: Made::Sqlite { _dir: dir },
+        }
+    }
+
+    /// A connection as an application would have it.
+    pub async fn client(&self) -> Client {
+        Client::connect(&self.url).await
+    }
+
+    /// Runs SQL, several statements too.
+    pub async fn sql(&self, sql: &str) {
+        self.client().await.run(sql).await;
+    }
+
+    /// The one number that a query gives.
+    pub async fn number(&self, sql: &str) -> i64 {
+        self.client().await.number(sql).await
+    }
+
+    /// The one text that a query gives.
+    pub async fn text(&self, sql: &str) -> Option<String> {
+        self.client().await.text(sql).await
+    }
+
+    /// Counts every row that an UPDATE of the table writes from now on, whoever sends it.
+    pub async fn count_updates(&self, table: &str) {
+        self.sql(&match self.url.engine() {
+            Engine::PostgreSql => format!(
+                "CREATE TABLE counted (n int);
+                 CREATE FUNCTION count_it() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN INSERT INTO counted VALUES (1); RETURN NULL; END $$;
+                 CREATE TRIGGER counting AFTER UPDATE ON {table}
+                 FOR EACH ROW EXECUTE FUNCTION count_it()"
+            ),
+            Engine::Sqlite => format!(
+                "CREATE TABLE counted (n int);
+                 CREATE TRIGGER counting AFTER UPDATE ON {table}
+                 BEGIN INSERT INTO counted VALUES (1); END"
+            ),
+        })
+        .await;
+    }
+
+    /// Rows that were written since [`TestTarget::count_updates`].
+    pub async fn counted(&self) -> i64 {
+        self.number("SELECT count(*) FROM counted").await
+    }
+
+    /// The live schema.
+    pub async fn schema(&self) -> bellows::schema::Schema {
+        self.target.inspect().await.unwrap()
+    }
+
+    /// Where Bellows' tables are: `bellows.` or `_bellows_`.
+    pub fn prefix(&self) -> &'static str {
+        match self.made {
+            Made::Postgres { .. } => "bellows.",
+            Made::Sqlite { .. } => "_bellows_",
+        }
+    }
+}
+
+/// The same server, another database.
+fn with_database(server: &str, name: &str) -> String {
+    let (base, query) = match server.split_once('?') {
+        Some((base, query)) => (base, format!("?{query}")),
+        None => (server, String::new()),
+    };
+    let base = base.rsplit_once('/').map_or(base, |(base, _)| base);
+    format!("{base}/{name}{query}")
+}
+
+impl Drop for TestTarget {
+    fn drop(&mut self) {
+        let Made::Postgres { server, name } = &self.made else {
+            return;
+        };
+        let (server, name) = (server.clone(), name.clone());
+        // The test's runtime may be ending, and cannot be waited on from within.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let mut conn = PgConnection::connect(&server).await.unwrap();
+                conn.execute(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)").as_str())
+                    .await
+                    .unwrap();
+            });
+        });
+        if dropped.join().is_err() {
+            eprintln!("a test's database was not dropped");
+        }
+    }
+}
