@@ -1,0 +1,49 @@
+//! Executions: start, watch, control.
+
+use bellows::run::RunEvent;
+use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
+
+#[cfg(feature = "ssr")]
+use super::{backend, told};
+use crate::backend::{ApiError, Control, ExecutionDetail, ExecutionSummary, StartRequest};
+
+/// All executions, newest first.
+#[server(name = ListExecutions, endpoint = "executions/list")]
+pub async fn executions() -> Result<Vec<ExecutionSummary>, ApiError> {
+    told(backend()?.executions().await)
+}
+
+/// One execution with its events so far.
+#[server(name = GetExecution, endpoint = "executions/get")]
+pub async fn execution(id: String) -> Result<ExecutionDetail, ApiError> {
+    told(backend()?.execution(id).await)
+}
+
+/// Its events after a number, for a page that has no websocket.
+#[server(name = GetEvents, endpoint = "executions/events")]
+pub async fn events(id: String, after: u64) -> Result<Vec<RunEvent>, ApiError> {
+    told(backend()?.events(id, after).await)
+}
+
+/// Starts a phase through the guard; gives the execution's id.
+#[server(endpoint = "executions/start", input = Json)]
+pub async fn start_phase(request: StartRequest) -> Result<String, ApiError> {
+    told(backend()?.start_phase(request).await)
+}
+
+/// Confirms a deploy gate with a version.
+#[server(endpoint = "executions/confirm-gate", input = Json)]
+pub async fn confirm_gate(
+    migration_id: String,
+    phase: u32,
+    version: String,
+) -> Result<(), ApiError> {
+    told(backend()?.confirm_gate(migration_id, phase, version).await)
+}
+
+/// Pauses, resumes, cancels, rolls back.
+#[server(name = SendControl, endpoint = "executions/control", input = Json)]
+pub async fn control(id: String, control: Control) -> Result<(), ApiError> {
+    told(backend()?.control(id, control).await)
+}

@@ -1,0 +1,48 @@
+//! Migrations: drafts, versions, reviews, approvals.
+
+use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
+
+#[cfg(feature = "ssr")]
+use super::{backend, told};
+use crate::backend::{ApiError, Decision, MigrationDetail, MigrationSummary, SaveRequest, Saved};
+
+/// All migrations, newest change first.
+#[server(name = ListMigrations, endpoint = "migrations/list")]
+pub async fn migrations() -> Result<Vec<MigrationSummary>, ApiError> {
+    told(backend()?.migrations().await)
+}
+
+/// One migration.
+#[server(name = GetMigration, endpoint = "migrations/get")]
+pub async fn migration(id: String) -> Result<MigrationDetail, ApiError> {
+    told(backend()?.migration(id).await)
+}
+
+/// Saves a new version.
+#[server(endpoint = "migrations/save", input = Json)]
+pub async fn save_migration(request: SaveRequest) -> Result<Saved, ApiError> {
+    told(backend()?.save_migration(request).await)
+}
+
+/// Asks for review.
+#[server(endpoint = "migrations/request-review", input = Json)]
+pub async fn request_review(id: String, version: u32) -> Result<(), ApiError> {
+    told(backend()?.request_review(id, version).await)
+}
+
+/// Signs off or rejects phases of the version with that plan.
+#[server(endpoint = "approvals/decide", input = Json)]
+pub async fn decide(
+    id: String,
+    plan_hash: String,
+    phases: Vec<u32>,
+    decision: Decision,
+    comment: String,
+) -> Result<(), ApiError> {
+    told(
+        backend()?
+            .decide(id, plan_hash, phases, decision, comment)
+            .await,
+    )
+}

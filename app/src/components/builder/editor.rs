@@ -1,0 +1,183 @@
+//! The state of the builder: one document, seen as a form or as YAML.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bellows::document::{Engine, Migration, Problem, emit_draft, parse, read_draft};
+use bellows::schema::Schema;
+use leptos::prelude::*;
+
+use super::preview::Preview;
+use crate::draft::Draft;
+
+/// How the document is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// As a form.
+    Form,
+    /// As text.
+    Yaml,
+}
+
+/// Where the document came from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Origin {
+    /// The migration; absent for a new one.
+    pub id: Option<String>,
+    /// The version that is edited; 0 for a new migration.
+    pub version: u32,
+    /// The target.
+    pub target_id: String,
+}
+
+/// One document under the hands of its author.
+#[derive(Clone, Copy)]
+pub struct Editor {
+    /// What the form shows.
+    pub draft: RwSignal<Draft>,
+    /// What the text editor shows; kept while it says the same as the form.
+    pub text: RwSignal<String>,
+    /// Which of the two is shown.
+    pub mode: RwSignal<Mode>,
+    /// The target's tables, once they are there.
+    pub schema: Signal<Option<Arc<Schema>>>,
+    /// Where the document came from, and where a save goes.
+    pub origin: RwSignal<Origin>,
+    /// The text that was saved last; empty for a new document.
+    pub saved: RwSignal<String>,
+    /// The document as it stands, or what is wrong with it.
+    pub reading: Memo<Result<Migration, Vec<Problem>>>,
+    /// The problems by their paths.
+    pub problems: Memo<HashMap<String, Vec<String>>>,
+    /// The text that a save would send.
+    pub current: Memo<String>,
+    /// Whether there is anything to save.
+    pub dirty: Memo<bool>,
+    /// What the document would do.
+    pub preview: Memo<Preview>,
+}
+
+impl Editor {
+    /// An editor over a document.
+    ///
+    /// `text` is the text it was saved as, empty where there is none yet.
+    pub fn new(
+        draft: Draft,
+        text: String,
+        origin: Origin,
+        schema: Signal<Option<Arc<Schema>>>,
+    ) -> Self {
+        let saved = RwSignal::new(text.clone());
+        let draft = RwSignal::new(draft);
+        let text = RwSignal::new(text);
+        let mode = RwSignal::new(Mode::Form);
+        let reading = Memo::new(move |_| match mode.get() {
+            Mode::Form => read_draft(&draft.read().to_json()),
+            Mode::Yaml => parse(&text.read()),
+        });
+        let problems = Memo::new(move |_| {
+            let mut by_path: HashMap<String, Vec<String>> = HashMap::new();
+            if let Err(problems) = &*reading.read() {
+                for problem in problems {
+                    let list = by_path.entry(problem.path.clone()).or_default();
+                    list.push(problem.message.clone());
+                }
+            }
+            by_path
+        });
+        let current = Memo::new(move |_| match mode.get() {
+            Mode::Yaml => text.get(),
+            Mode::Form => as_text(&draft.read(), &text.read()),
+        });
+        let dirty = Memo::new(move |_| *current.read() != *saved.read());
+        let preview = Memo::new(move |_| Preview::of(&reading.read(), schema.get().as_deref()));
+        Self {
+            draft,
+            text,
+            mode,
+            schema,
+            origin: RwSignal::new(origin),
+            saved,
+            reading,
+            problems,
+            current,
+            dirty,
+            preview,
+        }
+    }
+
+    /// Shows the text: as it was where it says the same as the form, else written anew.
+    pub fn show_yaml(self) {
+        if self.mode.get_untracked() == Mode::Form {
+            self.text.set(self.current.get_untracked());
+            self.mode.set(Mode::Yaml);
+        }
+    }
+
+    /// Shows the form.
+    ///
+    /// # Errors
+    /// Where the text has mistakes: it is left as it is.
+    pub fn show_form(self) -> Result<(), ()> {
+        if self.mode.get_untracked() == Mode::Yaml {
+            let migration = parse(&self.text.read_untracked()).map_err(|_| ())?;
+            self.draft.set(Draft::of(&migration));
+            self.mode.set(Mode::Form);
+        }
+        Ok(())
+    }
+
+    /// The document's engine.
+    pub fn engine(self) -> Signal<Engine> {
+        let draft = self.draft;
+        Signal::derive(move || draft.read().database)
+    }
+
+    /// What is wrong at a path.
+    pub fn problems_at(
+        self,
+        path: impl Fn() -> Option<String> + Send + Sync + 'static,
+    ) -> Signal<Vec<String>> {
+        let problems = self.problems;
+        Signal::derive(move || {
+            path()
+                .and_then(|path| problems.read().get(&path).cloned())
+                .unwrap_or_default()
+        })
+    }
+}
+
+/// The draft as text: the text that there is, where it says the same.
+fn as_text(draft: &Draft, text: &str) -> String {
+    let json = draft.to_json();
+    if let Ok(wanted) = read_draft(&json)
+        && parse(text).is_ok_and(|said| said == wanted)
+    {
+        return text.to_owned();
+    }
+    emit_draft(&json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "\
+# why this is done
+migration:
+  name: a
+  database: sqlite
+  phases:
+    - {phase: 1, description: Add}
+";
+
+    #[test]
+    fn a_text_that_says_the_same_is_kept_to_the_letter() {
+        let mut draft = Draft::of(&parse(TEXT).unwrap());
+        assert_eq!(as_text(&draft, TEXT), TEXT);
+        draft.description = "new".to_owned();
+        let written = as_text(&draft, TEXT);
+        assert!(written.contains("description: new"), "{written}");
+        assert!(!written.contains('#'));
+    }
+}

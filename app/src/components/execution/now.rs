@@ -1,0 +1,196 @@
+//! What is being done at this moment: progress, or who stands in the way.
+
+use bellows::run::{Blocker, EventKind, FinalStatus, StepProgress, StopReason, Stopped, View};
+use leptos::prelude::*;
+
+use crate::components::Sql;
+use crate::text;
+
+/// The step in hand, or why nothing is in hand.
+#[component]
+pub fn NowPanel(
+    /// The run so far.
+    view: RwSignal<View>,
+) -> impl IntoView {
+    let stopped = Memo::new(move |_| view.read().stopped.clone());
+    let finished = Memo::new(move |_| view.read().finished.clone());
+    let step = Memo::new(move |_| {
+        let view = view.read();
+        let current = view
+            .current()
+            .map(|(phase, step)| (phase.phase, step.clone()));
+        current.filter(|_| view.finished.is_none())
+    });
+    view! {
+        <section class="panel now" aria-labelledby="now-title" data-testid="now">
+            <h2 id="now-title">"Now"</h2>
+            <div aria-live="polite">
+                {move || finished.get().map(|(status, message)| view! { <End status message /> })}
+                {move || stopped.get().map(|stopped| view! { <Stop stopped /> })}
+            </div>
+            {move || match step.get() {
+                Some((phase, step)) => {
+                    view! { <Current phase step /> }.into_any()
+                }
+                None if finished.read().is_some() || stopped.read().is_some() => ().into_any(),
+                None => view! { <p class="muted">"No step is in hand."</p> }.into_any(),
+            }}
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn End(status: FinalStatus, message: Option<String>) -> impl IntoView {
+    let (class, text) = match status {
+        FinalStatus::Completed => ("notice good", "Every phase is done."),
+        FinalStatus::Failed => (
+            "notice error",
+            "Failed: it could not be taken back by itself.",
+        ),
+        FinalStatus::RolledBack => ("notice warn", "Rolled back."),
+        FinalStatus::Cancelled => ("notice", "Cancelled."),
+    };
+    view! {
+        <div class=class data-testid="finished">
+            <p><strong>{text}</strong></p>
+            {message.map(|message| view! { <p>{message}</p> })}
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn Stop(stopped: Stopped) -> impl IntoView {
+    let why = match stopped.reason {
+        StopReason::Gate => "A gate is not confirmed",
+        StopReason::Soak => "The soak is not over",
+        StopReason::Paused => "Paused by a person",
+        StopReason::Busy => "Another run holds the target",
+        StopReason::Lock => "A lock was not to be had",
+        StopReason::Throttle => "Held back by the throttle for too long",
+        StopReason::Connection => "The connection was lost",
+        StopReason::Disk => "The target's disk is full",
+        StopReason::Unknown => "A person must look at the target",
+    };
+    view! {
+        <div class="notice warn" data-testid="stopped">
+            <p><strong>"Phase "{stopped.phase}" stands still. "{why}"."</strong></p>
+            <p>{stopped.message}</p>
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn Current(phase: u32, step: StepProgress) -> impl IntoView {
+    view! {
+        <p class="step-title">
+            "Phase "
+            {phase}
+            ": "
+            {step.title}
+        </p>
+        {step.progress.map(|event| view! { <Progress event /> })}
+        {step
+            .waiting
+            .map(|(tries, next_ms, blockers)| view! { <LockWait tries next_ms blockers /> })}
+        {step.sql.into_iter().map(|sql| view! { <Sql sql /> }).collect_view()}
+    }
+    .into_any()
+}
+
+/// A backfill's bar and figures.
+#[component]
+fn Progress(event: EventKind) -> impl IntoView {
+    let EventKind::Progress {
+        rows,
+        changed,
+        total,
+        rate,
+        left_ms,
+        batch,
+        ..
+    } = event
+    else {
+        return None;
+    };
+    // The total may be an estimate, and the table may have grown since.
+    let whole = total.max(rows).max(1);
+    let percent = rows.saturating_mul(100) / whole;
+    let figure = |label: &'static str, value: String| {
+        view! {
+            <div>
+                <dt>{label}</dt>
+                <dd>{value}</dd>
+            </div>
+        }
+    };
+    let left = left_ms.map_or_else(|| "–".to_owned(), text::duration);
+    // Rates are shown whole; a negative one cannot be.
+    let rate = text::count(rate.max(0.0).round() as u64);
+    Some(view! {
+        <div class="progress" data-testid="progress">
+            <progress
+                max=whole.to_string()
+                value=rows.to_string()
+                aria-label="Rows walked"
+            ></progress>
+            <dl class="figures">
+                {figure("Done", format!("{percent} %"))}
+                {figure("Rows", format!("{} of {}", text::count(rows), text::count(total)))}
+                {figure("Changed", text::count(changed))} {figure("Rows per second", rate)}
+                {figure("Time left", left)} {figure("Batch", text::count(u64::from(batch)))}
+            </dl>
+        </div>
+    })
+}
+
+/// Who stands in the way of a lock.
+#[component]
+fn LockWait(tries: u32, next_ms: u64, blockers: Vec<Blocker>) -> impl IntoView {
+    let rows = blockers
+        .into_iter()
+        .map(|blocker| {
+            let query = if blocker.autovacuum {
+                "autovacuum (it is made to give way)".to_owned()
+            } else {
+                blocker.query
+            };
+            view! {
+                <tr>
+                    <td data-label="Pid">{blocker.pid}</td>
+                    <td data-label="User">{blocker.user}</td>
+                    <td data-label="Open for" class="nowrap">{text::duration(blocker.age_ms)}</td>
+                    <td data-label="Query"><code class="wrap">{query}</code></td>
+                </tr>
+            }
+        })
+        .collect_view();
+    view! {
+        <div class="notice warn" data-testid="lock-waiting">
+            <p>
+                <strong>"Waiting for a lock."</strong>
+                {format!(
+                    " {} so far, the next in {}. Traffic goes on meanwhile.",
+                    text::plural(u64::from(tries), "try").replace("trys", "tries"),
+                    text::duration(next_ms),
+                )}
+            </p>
+            <div class="table-box">
+                <table class="list" aria-label="Who stands in the way">
+                    <thead>
+                        <tr>
+                            <th scope="col">"Pid"</th>
+                            <th scope="col">"User"</th>
+                            <th scope="col">"Open for"</th>
+                            <th scope="col">"Query"</th>
+                        </tr>
+                    </thead>
+                    <tbody>{rows}</tbody>
+                </table>
+            </div>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,10 @@
+//! One migration: its phases with what can be done about them, approvals, versions.
+
+mod decide;
+mod history;
+mod phase_card;
+mod start;
+
+pub use decide::DecidePanel;
+pub use history::{Approvals, Versions};
+pub use phase_card::PhaseCard;

@@ -1,0 +1,80 @@
+//! One phase of a migration: its plan, where it stands, what can be done.
+
+use bellows::lint::Finding;
+use bellows::plan::PhasePlan;
+use leptos::prelude::*;
+
+use super::start::StartPanel;
+use crate::backend::PhaseView;
+use crate::components::PhaseBadge;
+use crate::components::plan::{Findings, PhaseFacts, PhaseSteps};
+
+/// The card.
+#[component]
+pub fn PhaseCard(
+    /// The migration.
+    migration_id: String,
+    /// The plan that is shown.
+    plan_hash: String,
+    /// The phase of that plan.
+    planned: PhasePlan,
+    /// What the linter says about it.
+    findings: Vec<Finding>,
+    /// Where it stands.
+    phase: PhaseView,
+    /// Whether the person may confirm gates and start phases at all.
+    may_execute: bool,
+    /// Loads the page anew.
+    reload: Callback<()>,
+) -> impl IntoView {
+    let number = phase.phase;
+    let title = format!("phase-{number}-title");
+    let labelled_by = title.clone();
+    let approvals = match phase.approvals_needed {
+        0 => None,
+        needed if phase.approvals >= needed => Some(("badge good", phase.approvals, needed)),
+        needed => Some(("badge off", phase.approvals, needed)),
+    };
+    view! {
+        <article
+            class="phase-card"
+            aria-labelledby=labelled_by
+            data-testid=format!("phase-{number}")
+        >
+            <header>
+                <h3 id=title>
+                    "Phase "
+                    {number}
+                    {(!planned.description.is_empty())
+                        .then(|| {
+                            view! { <span class="phase-what">{planned.description.clone()}</span> }
+                        })}
+                </h3>
+                <div class="badges">
+                    <PhaseBadge state=phase.state />
+                    {approvals
+                        .map(|(class, given, needed)| {
+                            view! {
+                                <span class=class>
+                                    {format!("{given} of {needed} approved")}
+                                </span>
+                            }
+                        })}
+                </div>
+            </header>
+            <PhaseFacts phase=planned.clone() />
+            <Findings findings />
+            <PhaseSteps phase=planned.clone() />
+            {phase
+                .can_approve
+                .clone()
+                .err()
+                .filter(|reason| !reason.is_empty())
+                .map(|reason| {
+                    view! { <p class="muted small" data-testid="cannot-approve">{reason}</p> }
+                })}
+            <StartPanel migration_id plan_hash planned phase may_execute reload />
+        </article>
+    }
+    .into_any()
+}

@@ -1,0 +1,35 @@
+//! What pages are made of: components show what they are handed.
+
+pub mod builder;
+mod dialog;
+pub mod execution;
+mod failure;
+mod field;
+mod grants_input;
+mod layout;
+mod lists;
+mod live_schema;
+mod loaded;
+pub mod migration;
+mod pattern_form;
+pub mod plan;
+mod policy_form;
+mod schema_view;
+mod small;
+mod sql;
+mod states;
+
+pub use failure::{ActionFailure, Failure};
+pub use grants_input::GrantsInput;
+pub use layout::{Layout, leave};
+pub use lists::{ExecutionTable, MigrationTable};
+pub use live_schema::{LiveSchema, LiveSchemaNote, live_schema};
+pub use loaded::Loaded;
+pub use pattern_form::PatternForm;
+pub use policy_form::PolicyForm;
+pub use schema_view::SchemaView;
+pub use small::{Empty, Hash, PageHead, Time, every};
+pub use sql::Sql;
+pub use states::{
+    DecisionBadge, EngineBadge, ExecutionBadge, PhaseBadge, ReviewBadge, SeverityBadge,
+};

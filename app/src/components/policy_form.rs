@@ -1,0 +1,128 @@
+//! What an environment asks for before a phase may start.
+
+use bellows::lint::Severity;
+use leptos::prelude::*;
+
+use super::ActionFailure;
+use crate::api;
+use crate::backend::{ApiError, EnvironmentView};
+
+/// The severities, with what blocking from there on means.
+const BLOCKING: [(Severity, &str, &str); 3] = [
+    (Severity::Error, "error", "errors"),
+    (Severity::Warning, "warning", "warnings and errors"),
+    (Severity::Info, "info", "every finding"),
+];
+
+/// The policy; an admin can change it.
+#[component]
+pub fn PolicyForm(
+    /// The environment.
+    environment: EnvironmentView,
+    /// Whether it can be changed.
+    admin: bool,
+) -> impl IntoView {
+    let name = environment.name;
+    let policy = RwSignal::new(environment.policy);
+    let of = name.clone();
+    let save = Action::new(move |(): &()| {
+        let name = of.clone();
+        async move {
+            api::set_policy(name, policy.get_untracked()).await?;
+            Ok::<(), ApiError>(())
+        }
+    });
+    let pending = save.pending();
+    let failure = Signal::derive(move || save.value().get().and_then(Result::err));
+    let done = move || {
+        if matches!(save.value().get(), Some(Ok(()))) && !pending.get() {
+            "Saved."
+        } else {
+            ""
+        }
+    };
+    let approvals_id = format!("policy-{name}-approvals");
+    let same_id = format!("policy-{name}-same");
+    let same_for = same_id.clone();
+    let blocking_id = format!("policy-{name}-blocking");
+    view! {
+        <form
+            class="panel"
+            aria-label=format!("Policy of {name}")
+            on:submit=move |event| {
+                event.prevent_default();
+                save.dispatch(());
+            }
+        >
+            <h3>{name.clone()}</h3>
+            <fieldset class="bare" disabled=!admin>
+                <legend class="visually-hidden">{format!("Policy of {name}")}</legend>
+                <div class="field">
+                    <label for=approvals_id.clone()>"Approvals a phase needs"</label>
+                    <input
+                        type="number"
+                        id=approvals_id
+                        min="0"
+                        max="9"
+                        prop:value=move || policy.read().approvals.to_string()
+                        on:input=move |event| {
+                            if let Ok(number) = event_target_value(&event).parse() {
+                                policy.update(|policy| policy.approvals = number);
+                            }
+                        }
+                    />
+                </div>
+                <div class="field">
+                    <label for=blocking_id.clone()>"A phase is kept from starting by"</label>
+                    <select
+                        id=blocking_id
+                        on:change=move |event| {
+                            let word = event_target_value(&event);
+                            if let Some((severity, ..)) = BLOCKING.iter().find(|(_, w, _)| *w == word) {
+                                policy.update(|policy| policy.blocking = *severity);
+                            }
+                        }
+                    >
+                        {BLOCKING
+                            .map(|(severity, word, meaning)| {
+                                view! {
+                                    <option
+                                        value=word
+                                        selected=policy.read_untracked().blocking == severity
+                                    >
+                                        {meaning}
+                                    </option>
+                                }
+                            })
+                            .collect_view()}
+                    </select>
+                </div>
+                <label class="tick" for=same_for>
+                    <input
+                        type="checkbox"
+                        id=same_id
+                        prop:checked=move || policy.read().approver_may_execute
+                        on:change=move |event| {
+                            let yes = event_target_checked(&event);
+                            policy.update(|policy| policy.approver_may_execute = yes);
+                        }
+                    />
+                    "Who approved a phase may start it"
+                </label>
+            </fieldset>
+            {admin
+                .then(|| {
+                    view! {
+                        <div class="buttons">
+                            <button type="submit" disabled=pending>
+                                {move || if pending.get() { "Saving …" } else { "Save policy" }}
+                            </button>
+                            <span role="status">{done}</span>
+                        </div>
+                    }
+                })}
+            <ActionFailure error=failure />
+        </form>
+    }
+    .into_any()
+}

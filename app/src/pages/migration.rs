@@ -1,0 +1,195 @@
+//! One migration: plan, approvals, phases, versions.
+
+use bellows::access::{Action as Deed, allowed};
+use leptos::prelude::*;
+use leptos_router::components::A;
+use leptos_router::hooks::use_params_map;
+
+use crate::api;
+use crate::backend::{ApiError, Me, MigrationDetail, ReviewState};
+use crate::components::migration::{Approvals, DecidePanel, PhaseCard, Versions};
+use crate::components::plan::Findings;
+use crate::components::{
+    ActionFailure, EngineBadge, ExecutionTable, Hash, Loaded, PageHead, ReviewBadge,
+};
+
+/// The page.
+#[component]
+pub fn MigrationPage() -> impl IntoView {
+    let params = use_params_map();
+    let detail = Resource::new(
+        move || params.read().get("id").unwrap_or_default(),
+        api::migration,
+    );
+    let reload = Callback::new(move |()| detail.refetch());
+    view! {
+        <Loaded resource=detail let:detail>
+            <Detail detail reload />
+        </Loaded>
+    }
+    .into_any()
+}
+
+#[component]
+fn Detail(detail: MigrationDetail, reload: Callback<()>) -> impl IntoView {
+    let summary = detail.summary.clone();
+    let environment = summary.environment.clone();
+    let may_execute = use_context::<Me>()
+        .is_some_and(|me| allowed(&me.grants, Deed::Execute, Some(environment.as_str())));
+    let execution = summary.execution.clone();
+    let text = detail.text.clone();
+    let asked = detail.clone();
+    let can_edit = detail.can_edit;
+    view! {
+        <PageHead title=summary.name.clone()>
+            {execution
+                .map(|execution| {
+                    view! {
+                        <A href=format!("/executions/{}", execution.id) attr:class="button">
+                            "Watch the execution"
+                        </A>
+                    }
+                })}
+            {can_edit
+                .then(|| {
+                    view! {
+                        <A
+                            href=format!("/migrations/{}/edit", summary.id)
+                            attr:class="button"
+                        >
+                            "Edit"
+                        </A>
+                    }
+                })} <AskForReview detail=asked reload />
+        </PageHead>
+        {(!summary.description.is_empty()).then(|| view! { <p>{summary.description.clone()}</p> })}
+        <p class="facts">
+            <ReviewBadge state=summary.review />
+            <span>"version "{summary.version}" by "{summary.author.clone()}</span>
+            <EngineBadge engine=summary.database />
+            <span>{summary.target.clone()}" ("{summary.environment.clone()}")"</span>
+            {detail
+                .plan
+                .as_ref()
+                .map(|plan| {
+                    view! { <span>"plan " <Hash hash=plan.plan_hash.clone() /></span> }
+                })}
+        </p>
+        <DecidePanel detail=detail.clone() reload />
+        <PlanSection detail=detail.clone() may_execute reload />
+        <section aria-labelledby="approvals">
+            <h2 id="approvals">"Approvals"</h2>
+            <Approvals approvals=detail.approvals />
+        </section>
+        {(!detail.executions.is_empty())
+            .then(|| {
+                view! {
+                    <section aria-labelledby="executions">
+                        <h2 id="executions">"Executions"</h2>
+                        <ExecutionTable executions=detail.executions label="Executions" />
+                    </section>
+                }
+            })}
+        <section aria-labelledby="versions">
+            <h2 id="versions">"Versions"</h2>
+            <Versions versions=detail.versions />
+        </section>
+        <details class="document">
+            <summary>"The document as it was saved"</summary>
+            <pre class="sql" tabindex="0"><code>{text}</code></pre>
+        </details>
+    }
+    .into_any()
+}
+
+#[component]
+fn PlanSection(detail: MigrationDetail, may_execute: bool, reload: Callback<()>) -> impl IntoView {
+    let Some(plan) = detail.plan else {
+        let reason = detail
+            .plan_error
+            .unwrap_or_else(|| "There is no plan for this version.".to_owned());
+        return view! {
+            <section class="notice warn">
+                <h2>"There is no plan"</h2>
+                <p>{reason}</p>
+            </section>
+        }
+        .into_any();
+    };
+    let of_document = plan
+        .findings
+        .iter()
+        .filter(|finding| finding.phase.is_none())
+        .cloned()
+        .collect();
+    let cards = plan
+        .phases
+        .into_iter()
+        .filter_map(|planned| {
+            let phase = detail
+                .phases
+                .iter()
+                .find(|p| p.phase == planned.phase)?
+                .clone();
+            let findings = plan
+                .findings
+                .iter()
+                .filter(|finding| finding.phase == Some(planned.phase))
+                .cloned()
+                .collect();
+            Some(view! {
+                <PhaseCard
+                    migration_id=detail.summary.id.clone()
+                    plan_hash=plan.plan_hash.clone()
+                    planned
+                    findings
+                    phase
+                    may_execute
+                    reload
+                />
+            })
+        })
+        .collect_view();
+    view! {
+        <section aria-labelledby="phases">
+            <h2 id="phases">"Phases"</h2>
+            <Findings findings=of_document />
+            {cards}
+        </section>
+    }
+    .into_any()
+}
+
+/// The author's button.
+#[component]
+fn AskForReview(detail: MigrationDetail, reload: Callback<()>) -> impl IntoView {
+    let open = match detail.summary.review {
+        ReviewState::Draft | ReviewState::Rejected => detail.can_request_review,
+        ReviewState::InReview => false,
+    };
+    let ask = Action::new(move |(): &()| {
+        let (id, version) = (detail.summary.id.clone(), detail.summary.version);
+        async move {
+            api::request_review(id, version).await?;
+            reload.run(());
+            Ok::<(), ApiError>(())
+        }
+    });
+    let pending = ask.pending();
+    let failure = Signal::derive(move || ask.value().get().and_then(Result::err));
+    open.then(|| {
+        view! {
+            <button
+                type="button"
+                class="primary"
+                disabled=pending
+                on:click=move |_| {
+                    ask.dispatch(());
+                }
+            >
+                {move || if pending.get() { "Asking …" } else { "Ask for review" }}
+            </button>
+            <ActionFailure error=failure />
+        }
+    })
+}
