@@ -6,7 +6,8 @@ use bellows::document::{Engine, FieldKind, check, emit, parse};
 use bellows::pattern::{FieldError, expand, find, shapes};
 use bellows::plan::{Action, plan};
 use bellows::schema::{
-    Column, Constraint, ConstraintKind, DualWrite, Index, Schema, Table, TableName, ViewUse,
+    Column, Constraint, ConstraintKind, DualWrite, HeldColumn, Index, Schema, Table, TableName,
+    ViewUse,
 };
 
 fn values(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -318,12 +319,10 @@ fn rename_column_refuses_what_it_cannot_carry() {
     refused(
         with(&|t| {
             t.dual_writes = vec![DualWrite {
-                old_column: "email".into(),
-                new_column: "name".into(),
-                old_default: None,
-                new_default: None,
-                forward: None,
-                backward: None,
+                old: vec![held("email")],
+                new: vec![held("name")],
+                forward: [("name".into(), "email".into())].into(),
+                backward: [("email".into(), "name".into())].into(),
                 trigger: "bellows_dw_1".into(),
             }];
         }),
@@ -333,6 +332,13 @@ fn rename_column_refuses_what_it_cannot_carry() {
         with(&|t| t.columns.push(column("full_name", "text"))),
         "already",
     );
+}
+
+fn held(column: &str) -> HeldColumn {
+    HeldColumn {
+        column: column.into(),
+        default: None,
+    }
 }
 
 #[test]

@@ -133,6 +133,28 @@ pub fn mentions(engine: Engine, sql: &str, column: &str) -> bool {
     })
 }
 
+/// The names that the expression may read as columns: words and quoted names that call no
+/// function, are no keyword and follow no cast.
+pub fn names(engine: Engine, sql: &str) -> Vec<String> {
+    let Ok(tokens) = lexer::significant(engine, sql) else {
+        return Vec::new();
+    };
+    let mut out = Vec::new();
+    for (i, token) in tokens.iter().enumerate() {
+        let follows = tokens.get(i + 1);
+        let qualifies = follows.is_some_and(|t| t.is_symbol("."));
+        let calls = follows.is_some_and(|t| t.is_symbol("("));
+        let cast = (i >= 2 && tokens[i - 1].is_symbol(":") && tokens[i - 2].is_symbol(":"))
+            || (i >= 1 && tokens[i - 1].is("as"));
+        let keyword = token.kind == Kind::Word && super::quote::is_reserved(token.text);
+        if calls || qualifies || cast || keyword {
+            continue;
+        }
+        out.extend(token.name(engine));
+    }
+    out
+}
+
 /// The expression with every mention of the column (`column`, `table.column`) replaced.
 pub fn substitute(
     engine: Engine,
@@ -405,6 +427,19 @@ mod tests {
                 "('x')"
             ),
             "upper(('x')) || ('x') || 'name' || name(1)"
+        );
+    }
+
+    #[test]
+    fn the_columns_that_an_expression_reads() {
+        let read = |sql| names(Engine::PostgreSql, sql);
+        assert_eq!(
+            read("coalesce(first, '') || ' ' || t.\"Last Name\"::varchar(20)"),
+            ["first", "Last Name"]
+        );
+        assert_eq!(
+            read("CASE WHEN a IS NULL THEN NULL ELSE cast(b AS text) END"),
+            ["a", "b"]
         );
     }
 

@@ -33,12 +33,17 @@ pub fn name(name: &str) -> String {
         .next()
         .is_some_and(|c| c == '_' || c.is_ascii_lowercase())
         && chars.all(|c| c == '_' || c.is_ascii_lowercase() || c.is_ascii_digit())
-        && !RESERVED.contains(&format!(" {name} "));
+        && !is_reserved(name);
     if plain {
         name.to_owned()
     } else {
         format!("\"{}\"", name.replace('"', "\"\""))
     }
+}
+
+/// Whether one of the engines won't take the word bare as a name.
+pub fn is_reserved(word: &str) -> bool {
+    RESERVED.contains(&format!(" {} ", word.to_lowercase()))
 }
 
 /// A table's name as SQL.

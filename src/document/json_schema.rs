@@ -109,7 +109,11 @@ fn property(field: &Field) -> Value {
         FieldKind::Conversion => json!({
             "oneOf": [
                 { "type": "string", "minLength": 1 },
-                { "type": "object", "additionalProperties": { "type": "string" } },
+                {
+                    "type": "object",
+                    "minProperties": 1,
+                    "additionalProperties": { "type": "string", "minLength": 1 },
+                },
             ]
         }),
         FieldKind::Duration => json!({ "type": "string", "pattern": "^(0|[0-9]+[smhd])$" }),

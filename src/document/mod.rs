@@ -1,5 +1,6 @@
 //! The migration document: what people write, in the form, as YAML or through the builder.
 
+mod conversion;
 mod duration;
 mod emit;
 mod hash;
@@ -15,6 +16,7 @@ mod tree;
 
 use serde::{Deserialize, Serialize};
 
+pub use conversion::Conversion;
 pub use duration::soak_ms;
 pub use emit::{emit, emit_draft};
 pub use hash::{hash, phase_hash};
@@ -25,6 +27,7 @@ pub use shape::{Field, FieldKind, Part, Shape};
 pub use shapes::{GATE, MIGRATION, PHASE, checks};
 
 use crate::operation::Operation;
+use crate::schema::Refusal;
 
 /// Something wrong in a document: what, where, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -261,6 +264,38 @@ impl From<ExpectWritten> for Expect {
     }
 }
 
+impl Validation {
+    /// Refuses fields that do not go together, whatever the engine and the schema.
+    ///
+    /// # Errors
+    /// The field to blame, and what to do.
+    pub fn form(&self) -> Result<(), Refusal> {
+        match self.check {
+            Check::ColumnsMatch => match (&self.old_column, &self.new_column, &self.forward) {
+                (_, Some(_), Some(Conversion::Columns(_))) => Err(Refusal::new(
+                    "newColumn",
+                    "forward names the new columns already, each with its expression; leave newColumn out, or write forward as one expression",
+                )),
+                (_, None, Some(Conversion::Columns(_)))
+                | (Some(_), Some(_), Some(Conversion::Expression(_)) | None) => Ok(()),
+                (_, None, _) => Err(Refusal::new(
+                    "newColumn",
+                    "columns_match needs `newColumn`: the new column; where there are several, write forward as a map of column to expression",
+                )),
+                (None, Some(_), _) => Err(Refusal::new(
+                    "oldColumn",
+                    "columns_match needs `oldColumn`: the old column",
+                )),
+            },
+            Check::ColumnExists
+            | Check::ColumnNotExists
+            | Check::IndexExists
+            | Check::BackfillComplete
+            | Check::Custom => Ok(()),
+        }
+    }
+}
+
 /// One check of a phase.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -285,9 +320,10 @@ pub struct Validation {
     /// For columns_match.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_column: Option<String>,
-    /// For columns_match: the conversion from old to new; identity where absent.
+    /// For columns_match: the conversion from old to new, identity where absent; or a map of new
+    /// column to expression, in place of both columns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub forward: Option<String>,
+    pub forward: Option<Conversion>,
     /// For custom.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sql: Option<String>,

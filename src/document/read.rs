@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::names::{name_problem, nearest, shorten};
 use super::tree::{Data, Entry, Node, Place, load};
-use super::{Field, GATE, MIGRATION, Migration, PHASE, Problem, Shape};
+use super::{Field, GATE, MIGRATION, Migration, PHASE, Problem, Shape, Validation};
 use crate::operation::Operation;
 
 /// Problems reported at once; who has more begins with these.
@@ -359,11 +359,24 @@ impl Reader {
             );
         };
         self.fields(entries, node.at, shape, Some(tag), path);
-        if self.problems.len() == before
-            && tag == "type"
-            && let Err(error) = serde_json::from_value::<Operation>(node.to_json())
-        {
-            self.say(node.at, path, format!("{word}: {error}"));
+        if self.problems.len() > before {
+            return;
+        }
+        let refused = if tag == "type" {
+            match serde_json::from_value::<Operation>(node.to_json()) {
+                Ok(operation) => operation.form(),
+                Err(error) => return self.say(node.at, path, format!("{word}: {error}")),
+            }
+        } else {
+            match serde_json::from_value::<Validation>(node.to_json()) {
+                Ok(validation) => validation.form(),
+                Err(error) => return self.say(node.at, path, format!("{word}: {error}")),
+            }
+        };
+        if let Err(refusal) = refused {
+            let entry = entries.iter().find(|e| e.key == refusal.field);
+            let at = entry.map_or(node.at, |e| e.value.at.or(e.at));
+            self.say(at, &join(path, refusal.field), refusal.message);
         }
     }
 }

@@ -310,6 +310,10 @@ impl Reader {
     fn conversion(&mut self, field: &Field, node: &Node, path: &str) {
         match &node.data {
             Data::Map(entries) => {
+                if entries.is_empty() {
+                    let hint = ": write `column: expression` for each column";
+                    self.wrong(field, node, path, "an expression or a map of them", hint);
+                }
                 for entry in entries {
                     let path = join(path, &shorten(&entry.key));
                     self.identifier(&entry.key, entry.at, &path);

@@ -178,23 +178,23 @@ const COLUMNS_MATCH: Shape = Shape {
     help: "Passes when old and new agree on every row under the conversion; NULL equals NULL.",
     fields: &[
         TABLE,
-        Field::required(
+        Field::optional(
             "oldColumn",
             "Old column",
             FieldKind::Column,
-            "The old column.",
+            "The old column; absent where forward is a map.",
         ),
-        Field::required(
+        Field::optional(
             "newColumn",
             "New column",
             FieldKind::Column,
-            "The new column.",
+            "The new column; absent where forward is a map.",
         ),
         Field::optional(
             "forward",
             "Conversion",
-            FieldKind::Sql,
-            "The new value as an expression over the old column; the same value where absent.",
+            FieldKind::Conversion,
+            "The new value as an expression over the old column, the same value where absent; or a map of new column to expression.",
         ),
         ERROR_MESSAGE,
     ],

@@ -196,7 +196,7 @@ impl Loader {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_marks(at, anchor, tag.is_some());
-                if self.is_key(&text, at) {
+                if self.is_key(&text, style == ScalarStyle::Plain, at) {
                     return Ok(());
                 }
                 let data = if style == ScalarStyle::Plain {
@@ -277,7 +277,7 @@ impl Loader {
     }
 
     /// Whether the scalar is a key: then it is kept until its value comes.
-    fn is_key(&mut self, text: &str, place: Place) -> bool {
+    fn is_key(&mut self, text: &str, plain: bool, place: Place) -> bool {
         let Some(Open::Map { seen, key, .. }) = self.open.last_mut() else {
             return false;
         };
@@ -287,7 +287,7 @@ impl Loader {
         *key = Some((text.to_owned(), place));
         let before = seen.get(text).copied();
         seen.entry(text.to_owned()).or_insert(place.line);
-        if text == "<<" {
+        if plain && text == "<<" {
             self.refuse(
                 place,
                 "merge keys (`<<`) are not supported: write the keys out",

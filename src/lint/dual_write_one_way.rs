@@ -31,13 +31,15 @@ fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
         .sites()
         .filter_map(|site| {
  let Operation::EnableDualWrite(dual) = site.operation else { return None; };
+ let (old, new) = dual.columns(site.before)?;
  (!dual.goes_back()).then(|| RULE.about(
                 Some(&site),
                 format!(
-                    "writes of the new application to {}.{} are lost on the way back: {} stays as it is",
-                    dual.table, dual.new_column, dual.old_column
+                    "writes of the new application to {} of {} are lost on the way back: {} {} as it was",
+                    new.join(", "), dual.table, old.join(", "),
+                    if old.len() == 1 { "stays" } else { "stay" }
                 ),
-                "give the conversion back (backward), or keep old applications from reading the column",
+                "give the conversion back (backward); where there is none, as for a merge, let no old application read what new ones wrote",
             ))
 })
         .collect()

@@ -79,6 +79,11 @@ impl Undo {
 /// What every operation answers for. Not a trait object anywhere: the list of operations
 /// dispatches by a match.
 pub(super) trait Behave {
+    /// What is wrong with its fields taken together, whatever the engine and the schema.
+    fn form(&self) -> Result<(), Refusal> {
+        Ok(())
+    }
+
     fn phase_kind(&self) -> PhaseKind;
     fn tables(&self) -> Vec<TableName>;
     fn subject(&self) -> Subject;

@@ -1,67 +1,77 @@
-//! disable_dual_write: the triggers that keep two columns in step go.
+//! disable_dual_write: the triggers that keep columns in step go.
 
 use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Subject, Undo};
-use super::dual_write;
-use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
+use super::dual_write::{self, Written};
+use super::enable_dual_write::{FIELDS, both};
+use crate::document::{Conversion, Engine, PhaseKind, Shape};
 use crate::schema::{DualWrite, Refusal, TableName, World};
 
-/// Lets two columns go their own ways.
+/// Lets columns go their own ways. It names them as [`super::EnableDualWrite`] does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DisableDualWrite {
     /// The table.
     pub table: String,
-    /// The column that old applications write.
-    pub old_column: String,
-    /// The column that new applications write.
-    pub new_column: String,
+    /// The column that old applications write; absent where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_column: Option<String>,
+    /// The column that new applications write; absent where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_column: Option<String>,
+    /// As it was enabled; its keys name the new columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forward: Option<Conversion>,
+    /// As it was enabled; its keys name the old columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backward: Option<Conversion>,
 }
 
 impl DisableDualWrite {
     /// Its fields.
     pub const SHAPE: Shape = Shape {
         word: "disable_dual_write",
-        title: "Stop keeping two columns in step",
-        help: "Takes the triggers away and gives both columns their defaults back.",
-        fields: &[
-            Field::required("table", "Table", FieldKind::Table, "The table."),
-            Field::required(
-                "oldColumn",
-                "Old column",
-                FieldKind::Column,
-                "The column that old applications write.",
-            ),
-            Field::required(
-                "newColumn",
-                "New column",
-                FieldKind::Column,
-                "The column that new applications write.",
-            ),
-        ],
+        title: "Stop keeping columns in step",
+        help: "Takes the triggers away and gives the columns their defaults back.",
+        fields: FIELDS,
     };
-}
 
-impl DisableDualWrite {
-    /// As the world knows it; without a target, by its name alone.
-    fn definition(&self, world: &World) -> (DualWrite, bool) {
-        let table = TableName::parse(&self.table);
-        let known = world.table(&table).and_then(|t| {
-            t.dual_writes
-                .iter()
-                .find(|d| d.old_column == self.old_column && d.new_column == self.new_column)
-        });
-        match known {
-            Some(known) => (known.clone(), true),
-            None => {
-                let columns = (self.old_column.as_str(), self.new_column.as_str());
-                let mut bare = dual_write::definition(world, &table, columns, (None, None));
-                bare.old_default = None;
-                bare.new_default = None;
-                (bare, false)
-            }
+    /// For two columns.
+    pub fn pair(table: &str, old_column: &str, new_column: &str) -> Self {
+        Self {
+            table: table.to_owned(),
+            old_column: Some(old_column.to_owned()),
+            new_column: Some(new_column.to_owned()),
+            forward: None,
+            backward: None,
         }
+    }
+
+    fn written(&self) -> Written<'_> {
+        Written {
+            word: Self::SHAPE.word,
+            table: &self.table,
+            old_column: self.old_column.as_ref(),
+            new_column: self.new_column.as_ref(),
+            forward: self.forward.as_ref(),
+            backward: self.backward.as_ref(),
+        }
+    }
+
+    /// As the world knows it; without a target, by its name alone.
+    fn definition(&self, world: &World) -> Result<(DualWrite, bool), Refusal> {
+        let table = TableName::parse(&self.table);
+        self.written().form()?;
+        if let Some(known) = self.written().known(world) {
+            return Ok((known.clone(), true));
+        }
+        let sides = self.written().sides(world)?;
+        let mut bare = dual_write::definition(world, &table, sides);
+        for column in bare.old.iter_mut().chain(&mut bare.new) {
+            column.default = None;
+        }
+        Ok((bare, false))
     }
 
     /// Each column with the default that it is left with.
@@ -70,17 +80,21 @@ impl DisableDualWrite {
         if world.engine == Engine::Sqlite {
             return Vec::new();
         }
-        [&self.old_column, &self.new_column]
-            .into_iter()
-            .filter_map(|column| {
-                dual_write::inherited_default(world.engine, &table, definition, column)
-                    .map(|default| (column.clone(), default))
+        definition
+            .columns()
+            .filter_map(|c| {
+                dual_write::inherited_default(world, &table, definition, &c.column)
+                    .map(|default| (c.column.clone(), default))
             })
             .collect()
     }
 }
 
 impl Behave for DisableDualWrite {
+    fn form(&self) -> Result<(), Refusal> {
+        self.written().form()
+    }
+
     fn phase_kind(&self) -> PhaseKind {
         PhaseKind::Contract
     }
@@ -92,33 +106,36 @@ impl Behave for DisableDualWrite {
     fn subject(&self) -> Subject {
         (
             Some(TableName::parse(&self.table)),
-            Some(self.new_column.clone()),
+            self.written().subject(),
         )
     }
 
     fn apply(&self, world: &mut World) -> Result<(), Refusal> {
         let table = TableName::parse(&self.table);
-        world.need_column(&table, "oldColumn", &self.old_column)?;
-        world.need_column(&table, "newColumn", &self.new_column)?;
-        let (definition, known) = self.definition(world);
+        world.table_mut("table", &table)?;
+        for (field, column) in [
+            ("oldColumn", &self.old_column),
+            ("newColumn", &self.new_column),
+        ] {
+            if let Some(column) = column {
+                world.need_column(&table, field, column)?;
+            }
+        }
+        let (definition, known) = self.definition(world)?;
         if !known && !world.may_be_there(&table) {
+            let field = if self.new_column.is_some() {
+                "newColumn"
+            } else {
+                "forward"
+            };
             return Err(Refusal::new(
-                "newColumn",
-                format!(
-                    "{table}.{} and {table}.{} are not kept in step",
-                    self.old_column, self.new_column
-                ),
+                field,
+                format!("{} are not kept in step", both(&table, &definition)),
             ));
         }
         let defaults = self.defaults(world, &definition);
-        let names = dual_write::sqlite_names(&definition);
         let entry = world.table_mut("table", &table)?;
-        entry
-            .dual_writes
-            .retain(|d| d.trigger != definition.trigger);
-        entry
-            .dependents
-            .retain(|sql| !names.iter().any(|name| sql.contains(name.as_str())));
+        dual_write::forget(entry, &definition);
         for (name, default) in defaults {
             if let Some(column) = entry.columns.iter_mut().find(|c| c.name == name) {
                 column.default = Some(default);
@@ -129,16 +146,13 @@ impl Behave for DisableDualWrite {
 
     fn compile(&self, before: &World) -> Result<Vec<Draft>, Refusal> {
         let table = TableName::parse(&self.table);
-        let (definition, _) = self.definition(before);
+        let (definition, _) = self.definition(before)?;
         let mut statements = dual_write::remove(before.engine, &table, &definition);
         for (column, default) in self.defaults(before, &definition) {
             statements.push(dual_write::put_default(&table, &column, Some(&default)));
         }
         Ok(vec![Draft::transaction(
-            format!(
-                "Stop keeping {table}.{} and {table}.{} in step",
-                self.old_column, self.new_column
-            ),
+            format!("Stop keeping {} in step", both(&table, &definition)),
             &table,
             statements,
         )])
@@ -146,7 +160,7 @@ impl Behave for DisableDualWrite {
 
     fn undo(&self, before: &World) -> Result<Undo, Refusal> {
         let table = TableName::parse(&self.table);
-        let (definition, known) = self.definition(before);
+        let (definition, known) = self.definition(before)?;
         if !known {
             return Ok(Undo::nothing());
         }
@@ -156,20 +170,13 @@ impl Behave for DisableDualWrite {
         let mut statements = dual_write::remove(before.engine, &table, &definition);
         statements.extend(dual_write::install(before, &table, &definition, &defaults));
         Ok(Undo::whole(vec![Draft::transaction(
-            format!(
-                "Keep {table}.{} and {table}.{} in step again",
-                self.old_column, self.new_column
-            ),
+            format!("Keep {} in step again", both(&table, &definition)),
             &table,
             statements,
         )]))
     }
 
     fn sample() -> Self {
-        Self {
-            table: "users".into(),
-            old_column: "login".into(),
-            new_column: "handle".into(),
-        }
+        Self::pair("users", "login", "handle")
     }
 }

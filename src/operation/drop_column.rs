@@ -35,29 +35,26 @@ impl DropColumn {
     };
 }
 
-/// The column that a dual write leaves behind when this one goes.
-fn survivor<'d>(dual_write: &'d DualWrite, gone: &str) -> &'d str {
-    if dual_write.old_column == gone {
-        &dual_write.new_column
-    } else {
-        &dual_write.old_column
-    }
-}
+/// A dual write that goes, and the defaults that the columns which it leaves behind get.
+type Parted<'w> = (&'w DualWrite, Vec<(String, String)>);
 
 impl DropColumn {
-    /// The dual writes that go with it, each with the default that its other column is left with.
-    fn parted<'w>(
-        &self,
-        world: &'w World,
-        table: &TableName,
-    ) -> Vec<(&'w DualWrite, Option<String>)> {
+    /// The dual writes that go with it, each with the defaults that its other columns are left
+    /// with.
+    fn parted<'w>(&self, world: &'w World, table: &TableName) -> Vec<Parted<'w>> {
         world
             .dual_writes(table, &self.column)
             .into_iter()
             .map(|d| {
-                let other = survivor(d, &self.column);
-                let default = dual_write::inherited_default(world.engine, table, d, other);
-                (d, default)
+                let defaults = d
+                    .columns()
+                    .filter(|c| c.column != self.column)
+                    .filter_map(|c| {
+                        let default = dual_write::inherited_default(world, table, d, &c.column)?;
+                        Some((c.column.clone(), default))
+                    })
+                    .collect();
+                (d, defaults)
             })
             .collect()
     }
@@ -175,25 +172,18 @@ impl DropColumn {
             )),
         }];
         let parted = self.parted(before, table);
-        for (dual_write, default) in &parted {
-            let other = survivor(dual_write, &self.column);
-            let held: Vec<&str> = default.iter().map(|_| other).collect();
+        for (dual_write, defaults) in &parted {
+            let held: Vec<&str> = defaults.iter().map(|(column, _)| column.as_str()).collect();
             statements.extend(dual_write::remove(engine, table, dual_write));
             statements.extend(dual_write::install(before, table, dual_write, &held));
         }
         let title = format!("Add column {table}.{} again", self.column);
         let mut drafts = vec![Draft::transaction(title, table, statements)];
         for (dual_write, _) in &parted {
-            let back = if dual_write.old_column == self.column {
-                match (&dual_write.backward, &dual_write.forward) {
-                    (Some(sql), _) => Some(sql.clone()),
-                    (None, None) => Some(quote::name(&dual_write.new_column)),
-                    (None, Some(_)) => None,
-                }
-            } else {
-                let identity = || quote::name(&dual_write.old_column);
-                Some(dual_write.forward.clone().unwrap_or_else(identity))
-            };
+            let back = dual_write
+                .backward
+                .get(&self.column)
+                .or_else(|| dual_write.forward.get(&self.column));
             if let Some(sql) = back {
                 drafts.push(backfill::draft(
                     before,
@@ -246,11 +236,10 @@ impl Behave for DropColumn {
 
     fn apply(&self, world: &mut World) -> Result<(), Refusal> {
         let table = TableName::parse(&self.table);
-        let given: Vec<(String, Option<String>)> = self
-            .parted(world, &table)
-            .into_iter()
-            .map(|(d, default)| (survivor(d, &self.column).to_owned(), default))
-            .collect();
+        let mut given: Vec<(String, String)> = Vec::new();
+        for (_, defaults) in self.parted(world, &table) {
+            given.extend(defaults);
+        }
         let triggers: Vec<String> = world
             .dual_writes(&table, &self.column)
             .iter()
@@ -265,7 +254,7 @@ impl Behave for DropColumn {
         if postgres {
             for (name, default) in given {
                 if let Some(column) = entry.columns.iter_mut().find(|c| c.name == name) {
-                    column.default = default;
+                    column.default = Some(default);
                 }
             }
         }
@@ -279,11 +268,10 @@ impl Behave for DropColumn {
                 let mut statements = Vec::new();
                 // In the transaction of the drop: a trigger that writes a column which is not
                 // there fails every insert.
-                for (dual_write, default) in self.parted(before, &table) {
+                for (dual_write, defaults) in self.parted(before, &table) {
                     statements.extend(dual_write::remove(before.engine, &table, dual_write));
-                    if let Some(default) = default {
-                        let other = survivor(dual_write, &self.column);
-                        statements.push(dual_write::put_default(&table, other, Some(&default)));
+                    for (other, default) in defaults {
+                        statements.push(dual_write::put_default(&table, &other, Some(&default)));
                     }
                 }
                 statements.push(postgres::alter(

@@ -1,39 +1,37 @@
-//! The triggers that keep two columns in step: what they hold, how they come and how they go.
+//! The triggers that keep columns in step: what they hold, how they come and how they go.
+
+mod postgres;
+mod sides;
+mod sqlite;
 
 use super::postgres as pg;
-use super::sqlite;
+use super::sqlite::write;
 use crate::dialect::{expression, quote};
 use crate::document::Engine;
 use crate::plan::{Lock, Statement};
-use crate::schema::{Column, DualWrite, Table, TableName, World};
+use crate::schema::{DualWrite, HeldColumn, Table, TableName, World};
 
-/// Types without an equality that everybody agrees on: compared by their text.
-const NOT_COMPARABLE: &[&str] = &[
-    "json", "xml", "point", "box", "path", "polygon", "line", "lseg", "circle",
-];
+pub(super) use sides::{Sides, Written};
+pub(super) use sqlite::{names as sqlite_names, trigger_texts};
 
 /// What stands before the name on PostgreSQL, see [`crate::schema::TRIGGER_STEM`].
 const LAST: &str = "zz_";
 
-/// The dual write of two columns as the world knows them.
-pub(super) fn definition(
-    world: &World,
-    table: &TableName,
-    (old, new): (&str, &str),
-    (forward, backward): (Option<&String>, Option<&String>),
-) -> DualWrite {
-    let held = |column: &str| match world.engine {
-        Engine::PostgreSql => world.column(table, column).and_then(|c| c.default.clone()),
-        Engine::Sqlite => None,
+/// The dual write of those columns as the world knows them.
+pub(super) fn definition(world: &World, table: &TableName, sides: Sides) -> DualWrite {
+    let held = |column: String| {
+        let default = match world.engine {
+            Engine::PostgreSql => world.column(table, &column).and_then(|c| c.default.clone()),
+            Engine::Sqlite => None,
+        };
+        HeldColumn { column, default }
     };
-    let stem = DualWrite::stem(table, old, new);
+    let stem = DualWrite::stem(table, &sides.old, &sides.new);
     DualWrite {
-        old_column: old.to_owned(),
-        new_column: new.to_owned(),
-        old_default: held(old),
-        new_default: held(new),
-        forward: forward.cloned(),
-        backward: backward.cloned(),
+        old: sides.old.into_iter().map(held).collect(),
+        new: sides.new.into_iter().map(held).collect(),
+        forward: sides.forward,
+        backward: sides.backward,
         trigger: match world.engine {
             Engine::PostgreSql => format!("{LAST}{stem}"),
             Engine::Sqlite => stem,
@@ -41,56 +39,61 @@ pub(super) fn definition(
     }
 }
 
-/// Whether values written to the new column reach the old one.
-pub(super) fn goes_back(dual_write: &DualWrite) -> bool {
-    dual_write.backward.is_some() || dual_write.forward.is_none()
-}
-
-/// The default that a column is left with once the other one is gone: its own, or the other's
-/// brought over by the conversion.
+/// The default that a column is left with once the other side is gone: its own, or the other
+/// side's brought over by the conversion.
 pub(super) fn inherited_default(
-    engine: Engine,
+    world: &World,
     table: &TableName,
     dual_write: &DualWrite,
     survivor: &str,
 ) -> Option<String> {
-    let is_new = survivor == dual_write.new_column;
-    let (own, other, other_column, conversion) = if is_new {
-        (
-            &dual_write.new_default,
-            &dual_write.old_default,
-            &dual_write.old_column,
-            &dual_write.forward,
-        )
+    let own = dual_write.columns().find(|c| c.column == survivor)?;
+    if own.default.is_some() {
+        return own.default.clone();
+    }
+    let (others, conversion) = if dual_write.new.contains(own) {
+        (&dual_write.old, dual_write.forward.get(survivor)?)
     } else {
-        (
-            &dual_write.old_default,
-            &dual_write.new_default,
-            &dual_write.new_column,
-            &dual_write.backward,
-        )
+        (&dual_write.new, dual_write.backward.get(survivor)?)
     };
-    if own.is_some() {
-        return own.clone();
+    let engine = world.engine;
+    if let [other] = others.as_slice()
+        && *conversion == quote::name(&other.column)
+    {
+        return other.default.clone();
     }
-    let other = other.as_ref()?;
-    match conversion {
-        Some(sql) => {
-            let inner = format!("({other})");
-            Some(expression::substitute(
-                engine,
-                sql,
-                table,
-                other_column,
-                &inner,
-            ))
-        }
-        None if is_new || goes_back(dual_write) => Some(other.clone()),
-        None => None,
+    let meant = |c: &HeldColumn| expression::mentions(engine, conversion, &c.column);
+    if !others.iter().any(|c| c.default.is_some() && meant(c)) {
+        return None;
     }
+    // A default stands by itself: what also reads other columns of the row can be none.
+    let reads_more = world.table(table).is_some_and(|known| {
+        known.columns.iter().any(|c| {
+            !others.iter().any(|o| o.column == c.name)
+                && expression::mentions(engine, conversion, &c.name)
+        })
+    });
+    (!reads_more).then(|| {
+        others.iter().fold(conversion.clone(), |sql, other| {
+            let inner = match &other.default {
+                Some(default) => format!("({default})"),
+                None => "NULL".to_owned(),
+            };
+            expression::substitute(engine, &sql, table, &other.column, &inner)
+        })
+    })
 }
 
-/// What installs it. On PostgreSQL both columns lose their defaults to the trigger.
+/// The columns whose defaults the triggers hold.
+pub(super) fn held(dual_write: &DualWrite) -> Vec<&str> {
+    dual_write
+        .columns()
+        .filter(|c| c.default.is_some())
+        .map(|c| c.column.as_str())
+        .collect()
+}
+
+/// What installs it. On PostgreSQL the columns named lose their defaults to the trigger.
 pub(super) fn install(
     world: &World,
     table: &TableName,
@@ -101,7 +104,7 @@ pub(super) fn install(
         Engine::PostgreSql => {
             let function = function_name(dual_write);
             let mut out = vec![
-                Statement::brief(function_sql(world, table, dual_write), Lock::None),
+                Statement::brief(postgres::function_sql(world, table, dual_write), Lock::None),
                 Statement::brief(
                     format!(
                         "COMMENT ON FUNCTION {function}() IS {}",
@@ -127,7 +130,7 @@ pub(super) fn install(
         }
         Engine::Sqlite => trigger_texts(world.table(table), table, dual_write)
             .into_iter()
-            .map(sqlite::write)
+            .map(write)
             .collect(),
     }
 }
@@ -151,7 +154,7 @@ pub(super) fn remove(engine: Engine, table: &TableName, dual_write: &DualWrite) 
         ],
         Engine::Sqlite => sqlite_names(dual_write)
             .iter()
-            .map(|name| sqlite::write(format!("DROP TRIGGER IF EXISTS {}", quote::name(name))))
+            .map(|name| write(format!("DROP TRIGGER IF EXISTS {}", quote::name(name))))
             .collect(),
     }
 }
@@ -165,12 +168,15 @@ pub(super) fn put_default(table: &TableName, column: &str, default: Option<&str>
     pg::alter_column(table, column, &action)
 }
 
-/// The names of SQLite's two triggers.
-pub(super) fn sqlite_names(dual_write: &DualWrite) -> [String; 2] {
-    [
-        format!("{}_insert", dual_write.trigger),
-        format!("{}_update", dual_write.trigger),
-    ]
+/// Takes the triggers out of the table as it is known.
+pub(super) fn forget(table: &mut Table, dual_write: &DualWrite) {
+    let names = sqlite_names(dual_write);
+    table
+        .dual_writes
+        .retain(|d| d.trigger != dual_write.trigger);
+    table
+        .dependents
+        .retain(|sql| !names.iter().any(|name| sql.contains(name.as_str())));
 }
 
 fn function_name(dual_write: &DualWrite) -> String {
@@ -184,182 +190,4 @@ fn function_name(dual_write: &DualWrite) -> String {
 /// An expression in parentheses.
 fn enclosed(sql: &str) -> String {
     format!("({})", sql.trim())
-}
-
-/// `NEW.c := ...`: the conversion over the row's values under their own names.
-fn assignment(
-    world: &World,
-    table: &TableName,
-    target: &str,
-    source: &str,
-    conversion: Option<&String>,
-) -> String {
-    let target = quote::name(target);
-    let Some(sql) = conversion else {
-        return format!("NEW.{target} := NEW.{};", quote::name(source));
-    };
-    let mut columns = vec![source.to_owned()];
-    if let Some(known) = world.table(table) {
-        columns.extend(
-            known
-                .columns
-                .iter()
-                .map(|c| c.name.clone())
-                .filter(|c| c != source && expression::mentions(world.engine, sql, c)),
-        );
-    }
-    let row: Vec<String> = columns
-        .iter()
-        .map(|c| format!("NEW.{0} AS {0}", quote::name(c)))
-        .collect();
-    format!(
-        "NEW.{target} := (SELECT {} FROM (SELECT {}) AS {});",
-        enclosed(sql),
-        row.join(", "),
-        quote::name(&table.name)
-    )
-}
-
-/// Whether a column changed, as a condition.
-fn changed(column: Option<&Column>, name: &str) -> String {
-    let name = quote::name(name);
-    let by_text = column.is_some_and(|c| NOT_COMPARABLE.contains(&c.data_type.as_str()));
-    if by_text {
-        format!("NEW.{name}::text IS DISTINCT FROM OLD.{name}::text")
-    } else {
-        format!("NEW.{name} IS DISTINCT FROM OLD.{name}")
-    }
-}
-
-fn function_sql(world: &World, table: &TableName, dual_write: &DualWrite) -> String {
-    let (old, new) = (&dual_write.old_column, &dual_write.new_column);
-    let (old_sql, new_sql) = (quote::name(old), quote::name(new));
-    let forward = assignment(world, table, new, old, dual_write.forward.as_ref());
-    let backward = if goes_back(dual_write) {
-        assignment(world, table, old, new, dual_write.backward.as_ref())
-    } else {
-        "NULL;".to_owned()
-    };
-    let both_absent = match (&dual_write.old_default, &dual_write.new_default) {
-        (Some(default), _) => format!("NEW.{old_sql} := {default};\n      {forward}"),
-        (None, Some(default)) => format!("NEW.{new_sql} := {default};\n      {backward}"),
-        (None, None) => forward.clone(),
-    };
-    let old_changed = changed(world.column(table, old), old);
-    let new_changed = changed(world.column(table, new), new);
-    let body = format!(
-        "
-#variable_conflict use_column
-BEGIN
-  IF current_setting('bellows.backfill', true) = 'on' THEN
-    RETURN NEW;
-  END IF;
-  IF TG_OP = 'INSERT' THEN
-    IF NEW.{old_sql} IS NULL AND NEW.{new_sql} IS NULL THEN
-      {both_absent}
-    ELSIF NEW.{new_sql} IS NULL THEN
-      {forward}
-    ELSIF NEW.{old_sql} IS NULL THEN
-      {backward}
-    END IF;
-  ELSIF {old_changed} THEN
-    IF NOT ({new_changed}) THEN
-      {forward}
-    END IF;
-  ELSIF {new_changed} THEN
-    {backward}
-  END IF;
-  RETURN NEW;
-END
-"
-    );
-    let fence = (0..)
-        .map(|n| match n {
-            0 => "$bellows$".to_owned(),
-            n => format!("$bellows{n}$"),
-        })
-        .find(|fence| !body.contains(fence.as_str()))
-        .unwrap_or_default();
-    let own_schema = match &table.schema {
-        Some(schema) => format!("{}, ", quote::name(schema)),
-        None => String::new(),
-    };
-    format!(
-        "CREATE OR REPLACE FUNCTION {}() RETURNS trigger\nLANGUAGE plpgsql\nSET search_path = pg_catalog, {own_schema}public, pg_temp\nAS {fence}{body}{fence}",
-        function_name(dual_write)
-    )
-}
-
-/// SQLite's two triggers. While one of them writes, a row in `_bellows_bypass` keeps both from
-/// firing, so that they never answer each other.
-pub(super) fn trigger_texts(
-    known: Option<&Table>,
-    table: &TableName,
-    dual_write: &DualWrite,
-) -> Vec<String> {
-    let (old, new) = (
-        quote::name(&dual_write.old_column),
-        quote::name(&dual_write.new_column),
-    );
-    let on = quote::name(&table.name);
-    let row = this_row(known);
-    let forward = match &dual_write.forward {
-        Some(sql) => enclosed(sql),
-        None => old.clone(),
-    };
-    let backward = goes_back(dual_write).then(|| match &dual_write.backward {
-        Some(sql) => enclosed(sql),
-        None => new.clone(),
-    });
-    let back = |condition: &str| match &backward {
-        Some(sql) => format!("  UPDATE {on} SET {old} = {sql} WHERE {row} AND {condition};\n"),
-        None => String::new(),
-    };
-    let quiet = "NOT EXISTS (SELECT 1 FROM _bellows_bypass)";
-    let body = |forward_condition: &str, back_condition: &str| {
-        format!(
-            "BEGIN\n  /* {} */\n  INSERT INTO _bellows_bypass (id) VALUES (1);\n  UPDATE {on} SET {new} = {forward} WHERE {row} AND {forward_condition};\n{}  DELETE FROM _bellows_bypass;\nEND",
-            dual_write.marker(),
-            back(back_condition)
-        )
-    };
-    let [insert, update] = sqlite_names(dual_write);
-    vec![
-        format!(
-            "CREATE TRIGGER {} AFTER INSERT ON {on}\nWHEN (NEW.{old} IS NULL OR NEW.{new} IS NULL) AND {quiet}\n{}",
-            quote::name(&insert),
-            body(
-                &format!("NEW.{new} IS NULL"),
-                &format!("NEW.{old} IS NULL AND NEW.{new} IS NOT NULL")
-            )
-        ),
-        format!(
-            "CREATE TRIGGER {} AFTER UPDATE OF {old}, {new} ON {on}\nWHEN (NEW.{old} IS NOT OLD.{old}) <> (NEW.{new} IS NOT OLD.{new}) AND {quiet}\n{}",
-            quote::name(&update),
-            body(
-                &format!("NEW.{old} IS NOT OLD.{old}"),
-                &format!("NEW.{new} IS NOT OLD.{new}")
-            )
-        ),
-    ]
-}
-
-/// The condition that finds the row which fired the trigger.
-fn this_row(known: Option<&Table>) -> String {
-    let by_key = |table: &Table| {
-        table
-            .primary_key
-            .iter()
-            .map(|c| format!("{0} = NEW.{0}", quote::name(c)))
-            .collect::<Vec<_>>()
-            .join(" AND ")
-    };
-    match known {
-        Some(table) if sqlite::without_rowid(table) => by_key(table),
-        Some(table) => match sqlite::rowid(table) {
-            Some(rowid) => format!("{rowid} = NEW.{rowid}"),
-            None => by_key(table),
-        },
-        None => "rowid = NEW.rowid".to_owned(),
-    }
 }

@@ -1,86 +1,124 @@
-//! enable_dual_write: triggers keep two columns in step, whoever writes which.
+//! enable_dual_write: triggers keep columns in step, whoever writes which.
 
 use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Subject, Undo};
-use super::dual_write;
-use crate::dialect::expression;
-use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
+use super::dual_write::{self, Written};
+use crate::document::{Conversion, Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::schema::{DualWrite, Refusal, TableName, World};
 
-/// Keeps two columns in step.
+/// Keeps columns in step: one with one; one with several, by a `forward` of several expressions;
+/// several with one, by a `backward` of several or by what `forward` reads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EnableDualWrite {
     /// The table.
     pub table: String,
-    /// The column that old applications write.
-    pub old_column: String,
-    /// The column that new applications write.
-    pub new_column: String,
-    /// The new value, as an expression over the old column; identity where both are absent.
+    /// The column that old applications write; absent where there are several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub forward: Option<String>,
-    /// The old value, as an expression over the new column.
+    pub old_column: Option<String>,
+    /// The column that new applications write; absent where there are several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub backward: Option<String>,
+    pub new_column: Option<String>,
+    /// The new value over the old columns, or one for each new column; identity where both are
+    /// absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forward: Option<Conversion>,
+    /// The old value over the new columns, or one for each old column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backward: Option<Conversion>,
 }
+
+/// The fields of both operations about dual writes.
+pub(super) const FIELDS: &[Field] = &[
+    Field::required("table", "Table", FieldKind::Table, "The table."),
+    Field::optional(
+        "oldColumn",
+        "Old column",
+        FieldKind::Column,
+        "The column that old applications write; absent where there are several.",
+    ),
+    Field::optional(
+        "newColumn",
+        "New column",
+        FieldKind::Column,
+        "The column that new applications write; absent where forward names several.",
+    ),
+    Field::optional(
+        "forward",
+        "Forward",
+        FieldKind::Conversion,
+        "The new value, as an expression over the old column; the same value where absent. A map of column to expression splits.",
+    ),
+    Field::optional(
+        "backward",
+        "Backward",
+        FieldKind::Conversion,
+        "The old value, as an expression over the new column; the same value where both are absent. A map of column to expression takes a merge back.",
+    ),
+];
 
 impl EnableDualWrite {
     /// Its fields.
     pub const SHAPE: Shape = Shape {
         word: "enable_dual_write",
-        title: "Keep two columns in step",
-        help: "Triggers carry what is written to one column over to the other, in both directions.",
-        fields: &[
-            Field::required("table", "Table", FieldKind::Table, "The table."),
-            Field::required(
-                "oldColumn",
-                "Old column",
-                FieldKind::Column,
-                "The column that old applications write.",
-            ),
-            Field::required(
-                "newColumn",
-                "New column",
-                FieldKind::Column,
-                "The column that new applications write.",
-            ),
-            Field::optional(
-                "forward",
-                "Forward",
-                FieldKind::Sql,
-                "The new value, as an expression over the old column; the same value where absent.",
-            ),
-            Field::optional(
-                "backward",
-                "Backward",
-                FieldKind::Sql,
-                "The old value, as an expression over the new column; the same value where both are absent.",
-            ),
-        ],
+        title: "Keep columns in step",
+        help: "Triggers carry what is written to one side over to the other, in both directions.",
+        fields: FIELDS,
     };
-}
 
-impl EnableDualWrite {
-    fn definition(&self, world: &World) -> DualWrite {
-        dual_write::definition(
-            world,
-            &TableName::parse(&self.table),
-            (&self.old_column, &self.new_column),
-            (self.forward.as_ref(), self.backward.as_ref()),
-        )
+    /// The same values in both columns.
+    pub fn pair(table: &str, old_column: &str, new_column: &str) -> Self {
+        Self {
+            table: table.to_owned(),
+            old_column: Some(old_column.to_owned()),
+            new_column: Some(new_column.to_owned()),
+            forward: None,
+            backward: None,
+        }
     }
 
-    /// Whether what new applications write reaches the old column.
+    pub(super) fn written(&self) -> Written<'_> {
+        Written {
+            word: Self::SHAPE.word,
+            table: &self.table,
+            old_column: self.old_column.as_ref(),
+            new_column: self.new_column.as_ref(),
+            forward: self.forward.as_ref(),
+            backward: self.backward.as_ref(),
+        }
+    }
+
+    fn definition(&self, world: &World) -> Result<DualWrite, Refusal> {
+        let sides = self.written().sides(world)?;
+        Ok(dual_write::definition(
+            world,
+            &TableName::parse(&self.table),
+            sides,
+        ))
+    }
+
+    /// Whether what new applications write reaches the old columns.
     pub fn goes_back(&self) -> bool {
         self.backward.is_some() || self.forward.is_none()
     }
 
+    /// The old and the new columns, in the world before it; `None` where they cannot be told,
+    /// which is refused elsewhere.
+    pub fn columns(&self, before: &World) -> Option<(Vec<String>, Vec<String>)> {
+        let sides = self.written().sides(before).ok()?;
+        Some((sides.old, sides.new))
+    }
+
     /// Triggers of SQLite run after the row was written: what the row must already satisfy
     /// cannot be filled by them.
-    fn sqlite_refuses(&self, world: &World, table: &TableName) -> Result<(), Refusal> {
-        for (field, name) in [("oldColumn", &self.old_column), ("newColumn", &self.new_column)] {
+    fn sqlite_refuses(
+        &self,
+        world: &World,
+        table: &TableName,
+        definition: &DualWrite,
+    ) -> Result<(), Refusal> {
+        for (field, name) in fields(self, definition) {
             let Some(column) = world.column(table, name) else {
                 continue;
             };
@@ -105,7 +143,56 @@ impl EnableDualWrite {
     }
 }
 
+/// Every column, with the key of the document that names it.
+fn fields<'d>(
+    operation: &EnableDualWrite,
+    definition: &'d DualWrite,
+) -> Vec<(&'static str, &'d str)> {
+    let key = |one: &Option<String>, own, map: &Option<Conversion>, key| {
+        match (one, map) {
+            (Some(_), _) => own,
+            (None, Some(_)) => key,
+            // The old columns that only forward reads.
+            (None, None) => "forward",
+        }
+    };
+    let old = key(
+        &operation.old_column,
+        "oldColumn",
+        &operation.backward,
+        "backward",
+    );
+    let new = key(
+        &operation.new_column,
+        "newColumn",
+        &operation.forward,
+        "forward",
+    );
+    let side = |field, columns: &'d [crate::schema::HeldColumn]| {
+        columns.iter().map(move |c| (field, c.column.as_str()))
+    };
+    side(old, &definition.old)
+        .chain(side(new, &definition.new))
+        .collect()
+}
+
+/// `users.name and users.full_name`, `users.name and users.(first, last)`.
+pub(super) fn both(table: &TableName, definition: &DualWrite) -> String {
+    let side = |columns: &[crate::schema::HeldColumn]| {
+        let names: Vec<&str> = columns.iter().map(|c| c.column.as_str()).collect();
+        match names.as_slice() {
+            [one] => format!("{table}.{one}"),
+            several => format!("{table}.({})", several.join(", ")),
+        }
+    };
+    format!("{} and {}", side(&definition.old), side(&definition.new))
+}
+
 impl Behave for EnableDualWrite {
+    fn form(&self) -> Result<(), Refusal> {
+        self.written().form()
+    }
+
     fn phase_kind(&self) -> PhaseKind {
         PhaseKind::Migrate
     }
@@ -117,27 +204,14 @@ impl Behave for EnableDualWrite {
     fn subject(&self) -> Subject {
         (
             Some(TableName::parse(&self.table)),
-            Some(self.new_column.clone()),
+            self.written().subject(),
         )
     }
 
     fn apply(&self, world: &mut World) -> Result<(), Refusal> {
         let table = TableName::parse(&self.table);
-        if self.old_column == self.new_column {
-            return Err(Refusal::new(
-                "newColumn",
-                "a column cannot be kept in step with itself",
-            ));
-        }
-        for (field, sql) in [("forward", &self.forward), ("backward", &self.backward)] {
-            let problem = sql
-                .as_deref()
-                .and_then(|sql| expression::expression_problem(world.engine, sql));
-            if let Some(problem) = problem {
-                return Err(Refusal::new(field, problem));
-            }
-        }
-        for (field, name) in [("oldColumn", &self.old_column), ("newColumn", &self.new_column)] {
+        let definition = self.definition(world)?;
+        for (field, name) in fields(self, &definition) {
             let generated = world
                 .column_mut(&table, field, name)?
                 .is_some_and(|c| c.generated);
@@ -149,30 +223,31 @@ impl Behave for EnableDualWrite {
             }
         }
         if world.engine == Engine::Sqlite {
-            self.sqlite_refuses(world, &table)?;
+            self.sqlite_refuses(world, &table, &definition)?;
         }
-        let definition = self.definition(world);
         let entry = world.table_mut("table", &table)?;
-        let there = entry
+        if entry
             .dual_writes
             .iter()
-            .any(|d| d.old_column == self.old_column && d.new_column == self.new_column);
-        if there {
+            .any(|d| d.trigger == definition.trigger)
+        {
+            let field = if self.new_column.is_some() {
+                "newColumn"
+            } else {
+                "forward"
+            };
             return Err(Refusal::new(
-                "newColumn",
-                format!(
-                    "{table}.{} and {table}.{} are kept in step already",
-                    self.old_column, self.new_column
-                ),
+                field,
+                format!("{} are kept in step already", both(&table, &definition)),
             ));
         }
         let texts = dual_write::trigger_texts(Some(entry), &table, &definition);
-        entry.dual_writes.push(definition);
+        entry.dual_writes.push(definition.clone());
         let postgres = world.engine == Engine::PostgreSql;
         let entry = world.table_mut("table", &table)?;
         if postgres {
             for column in &mut entry.columns {
-                if column.name == self.old_column || column.name == self.new_column {
+                if definition.names(&column.name) {
                     column.default = None;
                 }
             }
@@ -184,41 +259,29 @@ impl Behave for EnableDualWrite {
 
     fn compile(&self, before: &World) -> Result<Vec<Draft>, Refusal> {
         let table = TableName::parse(&self.table);
-        let definition = self.definition(before);
-        let mut defaults = Vec::new();
-        if definition.old_default.is_some() {
-            defaults.push(self.old_column.as_str());
-        }
-        if definition.new_default.is_some() {
-            defaults.push(self.new_column.as_str());
-        }
+        let definition = self.definition(before)?;
         Ok(vec![Draft::transaction(
-            format!(
-                "Keep {table}.{} and {table}.{} in step",
-                self.old_column, self.new_column
-            ),
+            format!("Keep {} in step", both(&table, &definition)),
             &table,
-            dual_write::install(before, &table, &definition, &defaults),
+            dual_write::install(before, &table, &definition, &dual_write::held(&definition)),
         )])
     }
 
     fn undo(&self, before: &World) -> Result<Undo, Refusal> {
         let table = TableName::parse(&self.table);
-        let definition = self.definition(before);
+        let definition = self.definition(before)?;
         let mut statements = dual_write::remove(before.engine, &table, &definition);
-        for (column, default) in [
-            (&self.old_column, &definition.old_default),
-            (&self.new_column, &definition.new_default),
-        ] {
-            if let Some(default) = default {
-                statements.push(dual_write::put_default(&table, column, Some(default)));
+        for column in definition.columns() {
+            if let Some(default) = &column.default {
+                statements.push(dual_write::put_default(
+                    &table,
+                    &column.column,
+                    Some(default),
+                ));
             }
         }
         Ok(Undo::whole(vec![Draft::transaction(
-            format!(
-                "Stop keeping {table}.{} and {table}.{} in step",
-                self.old_column, self.new_column
-            ),
+            format!("Stop keeping {} in step", both(&table, &definition)),
             &table,
             statements,
         )]))
@@ -226,11 +289,9 @@ impl Behave for EnableDualWrite {
 
     fn sample() -> Self {
         Self {
-            table: "users".into(),
-            old_column: "email".into(),
-            new_column: "nickname".into(),
             forward: Some("lower(email)".into()),
             backward: Some("nickname".into()),
+            ..Self::pair("users", "email", "nickname")
         }
     }
 }

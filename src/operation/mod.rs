@@ -34,6 +34,13 @@ macro_rules! operations {
         }
 
         impl Operation {
+            /// Refuses fields that do not go together, whatever the engine and the schema.
+            pub fn form(&self) -> Result<(), Refusal> {
+                match self {
+                    $(Operation::$variant(operation) => operation.form(),)*
+                }
+            }
+
             /// What it does to the schema as the applications see it.
             pub fn phase_kind(&self) -> PhaseKind {
                 match self {

@@ -15,15 +15,9 @@ fn world(engine: Engine, live: bool, in_step: bool) -> World {
     if !in_step {
         return world;
     }
-    EnableDualWrite {
-        table: "users".into(),
-        old_column: "login".into(),
-        new_column: "handle".into(),
-        forward: None,
-        backward: None,
-    }
-    .apply(&mut world)
-    .unwrap();
+    EnableDualWrite::pair("users", "login", "handle")
+        .apply(&mut world)
+        .unwrap();
     world
 }
 
@@ -97,6 +91,64 @@ fn every_sample_on_every_engine() {
     }
 }
 
+/// One column is split into two, and two are merged to one that leads nowhere back.
+#[test]
+fn dual_writes_of_several_columns() {
+    let split: Operation = serde_json::from_value(serde_json::json!({
+        "type": "enable_dual_write", "table": "users", "oldColumn": "email",
+        "forward": { "login": "split_part(email, '@', 1)", "handle": "split_part(email, '@', 2)" },
+        "backward": "login || '@' || handle",
+    }))
+    .unwrap();
+    let merge: Operation = serde_json::from_value(serde_json::json!({
+        "type": "enable_dual_write", "table": "users",
+        "forward": { "nickname": "concat_ws(' ', login, handle)" },
+    }))
+    .unwrap();
+    for (word, operation) in [("split", split), ("merge", merge)] {
+        for engine in Engine::ALL {
+            let live = snapshot(&operation, engine, true);
+            insta::assert_snapshot!(format!("{word}_{}", engine.word()), live);
+            // Without a target the same columns are found.
+            assert_eq!(snapshot(&operation, engine, false), live);
+        }
+    }
+}
+
+#[test]
+fn the_fields_of_a_dual_write_go_together() {
+    let refused = |fields: serde_json::Value| {
+        let mut json = serde_json::json!({"type": "enable_dual_write", "table": "users"});
+        json.as_object_mut()
+            .unwrap()
+            .extend(fields.as_object().unwrap().clone());
+        let operation: Operation = serde_json::from_value(json).unwrap();
+        operation.form().unwrap_err().field
+    };
+    use serde_json::json;
+    assert_eq!(refused(json!({})), "newColumn");
+    assert_eq!(refused(json!({"oldColumn": "a"})), "newColumn");
+    assert_eq!(refused(json!({"newColumn": "a"})), "oldColumn");
+    assert_eq!(refused(json!({"forward": "a"})), "newColumn");
+    assert_eq!(refused(json!({"forward": {}})), "forward");
+    assert_eq!(
+        refused(json!({"newColumn": "a", "forward": {"b": "c"}})),
+        "newColumn"
+    );
+    assert_eq!(
+        refused(json!({"forward": {"b": "c"}, "backward": "b"})),
+        "oldColumn"
+    );
+    assert_eq!(
+        refused(json!({"newColumn": "b", "backward": {"a": "b"}})),
+        "forward"
+    );
+    assert_eq!(
+        refused(json!({"oldColumn": "a", "newColumn": "a"})),
+        "newColumn"
+    );
+}
+
 #[test]
 fn without_a_target_every_sample_can_be_read() {
     for operation in samples() {
@@ -146,15 +198,9 @@ fn what_a_document_says_and_a_table_denies_is_refused() {
 fn on_sqlite_triggers_are_refused_where_they_cannot_be_right() {
     let refused = |old: &str, new: &str| {
         let mut world = world(Engine::Sqlite, true, false);
-        EnableDualWrite {
-            table: "users".into(),
-            old_column: old.into(),
-            new_column: new.into(),
-            forward: None,
-            backward: None,
-        }
-        .apply(&mut world)
-        .unwrap_err()
+        EnableDualWrite::pair("users", old, new)
+            .apply(&mut world)
+            .unwrap_err()
     };
     assert!(refused("name", "email").message.contains("NOT NULL"));
     assert_eq!(refused("email", "name").field, "newColumn");

@@ -164,7 +164,7 @@ impl Carrier<'_> {
         let kept = table
             .dual_writes
             .iter()
-            .any(|d| self.is_old(&d.old_column) || self.is_old(&d.new_column));
+            .any(|d| d.columns().any(|c| self.is_old(&c.column)));
         if kept {
             self.refuse(format!(
                 "{column} is kept in step with another column already"

@@ -137,14 +137,7 @@ fn document(
 
     let mut dual = phase(PhaseKind::Migrate, format!("Keep {old} and {new} in step"));
     dual.operations.push(
-        EnableDualWrite {
-            table: table.to_string(),
-            old_column: old.to_owned(),
-            new_column: new.to_owned(),
-            forward: None,
-            backward: None,
-        }
-        .into(),
+        EnableDualWrite::pair(&table.to_string(), old, new).into(),
     );
 
     let mut fill = phase(

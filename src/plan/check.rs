@@ -194,39 +194,68 @@ fn columns_match(
     table: &TableName,
     validation: &Validation,
 ) -> Result<(String, Option<Expect>, String), Refusal> {
-    let old = given("oldColumn", validation.old_column.as_deref())?;
-    let new = given("newColumn", validation.new_column.as_deref())?;
-    world.need_column(table, "oldColumn", old)?;
-    world.need_column(table, "newColumn", new)?;
-    // Where the check says nothing, the conversion is that of the dual write it checks.
-    let by_trigger = world
-        .dual_writes(table, new)
-        .into_iter()
-        .find(|d| d.old_column == old && d.new_column == new)
-        .and_then(|d| d.forward.clone());
-    let forward = validation.forward.clone().or(by_trigger);
-    if let Some(problem) = forward
-        .as_deref()
-        .and_then(|sql| expression::expression_problem(world.engine, sql))
-    {
-        return Err(Refusal::new("forward", problem));
+    validation.form()?;
+    let (old, new) = (
+        validation.old_column.as_deref(),
+        validation.new_column.as_deref(),
+    );
+    for (field, column) in [("oldColumn", old), ("newColumn", new)] {
+        if let Some(column) = column {
+            world.need_column(table, field, column)?;
+        }
     }
-    let left = match forward {
-        Some(sql) => format!("({})", sql.trim()),
-        None => quote::name(old),
-    };
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    match (&validation.forward, old, new) {
+        (Some(conversion), _, new) => {
+            for (column, sql) in conversion.by_column(new) {
+                world.need_column(table, "forward", &column)?;
+                if let Some(problem) = expression::expression_problem(world.engine, &sql) {
+                    return Err(Refusal::new("forward", problem));
+                }
+                pairs.push((format!("({sql})"), column));
+            }
+        }
+        // Where the check says nothing, the conversion is that of the dual write it checks.
+        (None, old, new) => {
+            let (old, new) = (given("oldColumn", old)?, given("newColumn", new)?);
+            let identity = quote::name(old);
+            let by_trigger = world
+                .dual_writes(table, new)
+                .into_iter()
+                .find(|d| d.old.iter().any(|c| c.column == old))
+                .and_then(|d| d.forward.get(new).cloned())
+                .filter(|sql| *sql != identity)
+                .map(|sql| format!("({sql})"));
+            pairs.push((by_trigger.unwrap_or(identity), new.to_owned()));
+        }
+    }
     let differs = match world.engine {
         Engine::PostgreSql => "IS DISTINCT FROM",
         Engine::Sqlite => "IS NOT",
     };
+    let conditions: Vec<String> = pairs
+        .iter()
+        .map(|(left, column)| format!("{left} {differs} {}", quote::name(column)))
+        .collect();
+    let message = match old {
+        Some(old) => format!(
+            "rows of {table} differ between {old} and {}",
+            pairs
+                .iter()
+                .map(|(_, column)| column.as_str())
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+        None => format!("rows of {table} differ from what their conversion gives"),
+    };
     Ok((
         format!(
-            "SELECT count(*) FROM {} WHERE {left} {differs} {}",
+            "SELECT count(*) FROM {} WHERE {}",
             quote::table(table),
-            quote::name(new)
+            conditions.join(" OR ")
         ),
         Some(Expect::Zero),
-        format!("rows of {table} differ between {old} and {new}"),
+        message,
     ))
 }
 

@@ -3,7 +3,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{DualWrite, TableName};
+use super::{DualWrite, HeldColumn, TableName};
 
 /// What the names of all dual-write triggers have in common. On PostgreSQL a `zz_` stands before
 /// it: triggers fire in the order of their names, and ours must see what the others made.
@@ -20,10 +20,34 @@ pub fn is_dual_write_trigger(name: &str) -> bool {
 }
 
 impl DualWrite {
+    /// Every column of it, the old ones first.
+    pub fn columns(&self) -> impl Iterator<Item = &HeldColumn> {
+        self.old.iter().chain(&self.new)
+    }
+
+    /// Whether the column is one of its own.
+    pub fn names(&self, column: &str) -> bool {
+        self.columns().any(|c| c.column == column)
+    }
+
+    /// Whether what new applications write reaches the old columns.
+    pub fn goes_back(&self) -> bool {
+        !self.backward.is_empty()
+    }
+
     /// The stem of the trigger's name: the same for the same table and columns, everywhere.
-    pub fn stem(table: &TableName, old_column: &str, new_column: &str) -> String {
+    pub fn stem(table: &TableName, old: &[String], new: &[String]) -> String {
         let mut hasher = Sha256::new();
-        for part in [table.to_string().as_str(), old_column, new_column] {
+        let name = table.to_string();
+        for part in [&name].into_iter().chain(old) {
+            hasher.update(part.as_bytes());
+            hasher.update([0]);
+        }
+        if old.len() + new.len() > 2 {
+            // Where one side ends: a name holds no such character.
+            hasher.update([0]);
+        }
+        for part in new {
             hasher.update(part.as_bytes());
             hasher.update([0]);
         }
@@ -59,12 +83,16 @@ mod tests {
     #[test]
     fn a_marker_survives_a_comment_and_reads_back() {
         let dual_write = DualWrite {
-            old_column: "na\"me".into(),
-            new_column: "full_name".into(),
-            old_default: Some("'*/ drop'::text".into()),
-            new_default: None,
-            forward: Some("upper(\"na\"\"me\") || '/*'".into()),
-            backward: None,
+            old: vec![HeldColumn {
+                column: "na\"me".into(),
+                default: Some("'*/ drop'::text".into()),
+            }],
+            new: vec![HeldColumn {
+                column: "full_name".into(),
+                default: None,
+            }],
+            forward: [("full_name".into(), "upper(\"na\"\"me\") || '/*'".into())].into(),
+            backward: Default::default(),
             trigger: "bellows_dw_00000000".into(),
         };
         let marker = dual_write.marker();
@@ -76,14 +104,22 @@ mod tests {
 
     #[test]
     fn the_stem_tells_tables_and_columns_apart() {
-        let stem = |t: &str, a: &str, b: &str| DualWrite::stem(&TableName::parse(t), a, b);
-        assert_eq!(stem("users", "a", "b"), stem("public.users", "a", "b"));
-        assert_ne!(stem("users", "a", "b"), stem("users", "b", "a"));
-        assert_ne!(stem("users", "ab", "c"), stem("users", "a", "bc"));
-        assert!(is_dual_write_trigger(&format!(
-            "zz_{}",
-            stem("t", "a", "b")
-        )));
+        let stem = |t: &str, old: &[&str], new: &[&str]| {
+            let owned = |side: &[&str]| side.iter().map(|c| (*c).to_owned()).collect::<Vec<_>>();
+            DualWrite::stem(&TableName::parse(t), &owned(old), &owned(new))
+        };
+        let pair = stem("users", &["a"], &["b"]);
+        assert_eq!(pair, stem("public.users", &["a"], &["b"]));
+        assert_ne!(pair, stem("users", &["b"], &["a"]));
+        assert_ne!(
+            stem("users", &["ab"], &["c"]),
+            stem("users", &["a"], &["bc"])
+        );
+        assert_ne!(
+            stem("users", &["a", "b"], &["c"]),
+            stem("users", &["a"], &["b", "c"])
+        );
+        assert!(is_dual_write_trigger(&format!("zz_{pair}")));
         assert!(!is_dual_write_trigger("audit"));
     }
 }

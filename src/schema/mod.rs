@@ -227,26 +227,33 @@ pub enum ConstraintKind {
     Exclude,
 }
 
-/// Two columns that triggers of Bellows keep in step.
+/// Columns that triggers of Bellows keep in step: one with one, one with the parts that it is
+/// split into, or parts with the one that they are merged to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DualWrite {
-    /// The column that old applications write.
-    pub old_column: String,
-    /// The column that new applications write.
-    pub new_column: String,
-    /// The defaults that the trigger holds while both columns are there: of the old, of the new.
-    pub old_default: Option<String>,
-    /// See `old_default`.
-    pub new_default: Option<String>,
-    /// The new value as an expression over the old column; identity where both are absent.
-    #[serde(default)]
-    pub forward: Option<String>,
-    /// The old value as an expression over the new column.
-    #[serde(default)]
-    pub backward: Option<String>,
+    /// The columns that old applications write.
+    pub old: Vec<HeldColumn>,
+    /// The columns that new applications write.
+    pub new: Vec<HeldColumn>,
+    /// For each new column, its value as an expression over the old ones.
+    pub forward: BTreeMap<String, String>,
+    /// For each old column, its value as an expression over the new ones; empty where what new
+    /// applications write never gets there.
+    pub backward: BTreeMap<String, String>,
     /// The trigger's name; on SQLite the stem of its two triggers' names.
     pub trigger: String,
+}
+
+/// A column of a dual write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldColumn {
+    /// Its name.
+    pub column: String,
+    /// The default that the trigger holds for it while both sides are there.
+    #[serde(default)]
+    pub default: Option<String>,
 }
 
 /// A view that reads a table.

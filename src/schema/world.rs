@@ -142,12 +142,7 @@ impl World {
     /// The dual writes that name the column.
     pub fn dual_writes(&self, table: &TableName, column: &str) -> Vec<&DualWrite> {
         self.table(table)
-            .map(|t| {
-                t.dual_writes
-                    .iter()
-                    .filter(|d| d.old_column == column || d.new_column == column)
-                    .collect()
-            })
+            .map(|t| t.dual_writes.iter().filter(|d| d.names(column)).collect())
             .unwrap_or_default()
     }
 
@@ -268,9 +263,7 @@ impl World {
         let named = |list: &[String]| list.iter().any(|c| c == column);
         table.columns.retain(|c| c.name != column);
         table.constraints.retain(|c| !named(&c.columns));
-        table
-            .dual_writes
-            .retain(|d| d.old_column != column && d.new_column != column);
+        table.dual_writes.retain(|d| !d.names(column));
         if named(&table.primary_key) {
             table.primary_key.clear();
         }

@@ -1,7 +1,9 @@
 //! Documents made at random from the shapes: every operation and check, with nasty texts.
 
-use bellows::document::{Field, FieldKind, GATE, MIGRATION, Migration, PHASE, Part, Shape, checks};
-use bellows::operation::shapes;
+use bellows::document::{
+    Field, FieldKind, GATE, MIGRATION, Migration, PHASE, Part, Shape, Validation, checks,
+};
+use bellows::operation::{Operation, shapes};
 use proptest::prelude::*;
 use proptest::strategy::BoxedStrategy;
 use serde_json::{Map, Value, json};
@@ -35,9 +37,14 @@ fn name() -> impl Strategy<Value = String> {
 
 fn value(field: &Field) -> BoxedStrategy<Value> {
     match field.kind {
-        FieldKind::Table | FieldKind::Sql | FieldKind::DataType | FieldKind::Conversion => {
+        FieldKind::Table | FieldKind::Sql | FieldKind::DataType => {
             filled().prop_map(Value::from).boxed()
         }
+        FieldKind::Conversion => prop_oneof![
+            filled().prop_map(Value::from),
+            proptest::collection::btree_map(name(), filled(), 1..4).prop_map(|map| json!(map)),
+        ]
+        .boxed(),
         FieldKind::Column | FieldKind::NewName | FieldKind::Index => {
             name().prop_map(Value::from).boxed()
         }
@@ -82,10 +89,24 @@ fn value(field: &Field) -> BoxedStrategy<Value> {
 }
 
 fn list(shapes: &'static [&'static Shape], tag: &'static str) -> BoxedStrategy<Value> {
-    let one = proptest::sample::select(shapes).prop_flat_map(move |s| mapping(s, Some(tag)));
+    let one = proptest::sample::select(shapes)
+        .prop_flat_map(move |s| mapping(s, Some(tag)))
+        .prop_filter("fields that go together", move |json| {
+            goes_together(tag, json)
+        });
     proptest::collection::vec(one, 0..4)
         .prop_map(|v| json!(v))
         .boxed()
+}
+
+/// Whether the fields are such as may stand beside each other.
+fn goes_together(tag: &str, json: &Value) -> bool {
+    let json = json.clone();
+    if tag == "type" {
+        serde_json::from_value::<Operation>(json).is_ok_and(|o| o.form().is_ok())
+    } else {
+        serde_json::from_value::<Validation>(json).is_ok_and(|v| v.form().is_ok())
+    }
 }
 
 /// A mapping of that shape, its optional fields there or not.

@@ -56,7 +56,7 @@ migration:
     let schema = test.schema().await;
     let table = schema.table(&"t".to_owned().into()).unwrap();
     assert_eq!(table.dual_writes.len(), 1);
-    assert_eq!(table.dual_writes[0].old_column, "old");
+    assert_eq!(table.dual_writes[0].old[0].column, "old");
     assert!(table.triggers.is_empty(), "{:?}", table.triggers);
 }
 
