@@ -2,6 +2,8 @@
 
 use bellows::document::Engine;
 
+use bellows_server::executor;
+
 use crate::support::{TestTarget, apply};
 
 /// A backfill of the new column must not come back through the triggers and rewrite the old one:
@@ -68,6 +70,171 @@ async fn postgres_batches_run_past_the_triggers() {
 #[tokio::test]
 async fn sqlite_batches_run_past_the_triggers() {
     batches_run_past_the_triggers(Engine::Sqlite).await;
+}
+
+/// One column is split into two while clients of both kinds write; it goes back whole.
+async fn a_split_leads_both_ways(engine: Engine) {
+    let test = TestTarget::new(engine).await;
+    let (first, last) = match engine {
+        Engine::PostgreSql => (
+            "split_part(name, ' ', 1)",
+            "nullif(split_part(name, ' ', 2), '')",
+        ),
+        Engine::Sqlite => (
+            "substr(name, 1, instr(name || ' ', ' ') - 1)",
+            "nullif(substr(name, instr(name || ' ', ' ') + 1), '')",
+        ),
+    };
+    test.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, name text);
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)
+         INSERT INTO t SELECT i, 'first' || i || ' last' || i FROM n",
+    )
+    .await;
+    let before = test.schema().await;
+    let yaml = format!(
+        "
+migration:
+  name: split-name
+  database: {}
+  phases:
+    - phase: 1
+      operations:
+        - {{type: add_column, table: t, column: first, dataType: text, nullable: true}}
+        - {{type: add_column, table: t, column: last, dataType: text, nullable: true}}
+        - type: enable_dual_write
+          table: t
+          oldColumn: name
+          forward: {{first: \"{first}\", last: \"{last}\"}}
+          backward: first || coalesce(' ' || last, '')
+    - phase: 2
+      operations:
+        - {{type: backfill, table: t, sql: \"first = {first}, last = {last}\"}}
+      validation:
+        - {{check: columns_match, table: t, forward: {{first: \"{first}\", last: \"{last}\"}}}}
+",
+        engine.word()
+    );
+    let (record, events) = apply(&test.target, &yaml).await;
+    test.sql(
+        "INSERT INTO t (id, name) VALUES (9001, 'Ada Lovelace');
+         INSERT INTO t (id, first, last) VALUES (9002, 'Grace', 'Hopper');
+         INSERT INTO t (id, first) VALUES (9003, 'Plato');
+         INSERT INTO t (id, name, first, last) VALUES (9004, 'as', 'it is', 'written');
+         UPDATE t SET last = 'Byron' WHERE id = 9001;
+         UPDATE t SET name = 'Both At', first = 'once' WHERE id = 1;
+         UPDATE t SET name = 'New Name' WHERE id = 2",
+    )
+    .await;
+    let row = async |id: u32| {
+        test.text(&format!(
+            "SELECT name || '|' || first || '|' || coalesce(last, '-') FROM t WHERE id = {id}"
+        ))
+        .await
+        .unwrap()
+    };
+    assert_eq!(row(9001).await, "Ada Byron|Ada|Byron");
+    assert_eq!(row(9002).await, "Grace Hopper|Grace|Hopper");
+    assert_eq!(row(9003).await, "Plato|Plato|-");
+    assert_eq!(row(9004).await, "as|it is|written");
+    assert_eq!(row(1).await, "Both At|once|last1");
+    assert_eq!(row(2).await, "New Name|New|Name");
+    assert_eq!(row(2500).await, "first2500 last2500|first2500|last2500");
+    let schema = test.schema().await;
+    let found = &schema.table(&"t".to_owned().into()).unwrap().dual_writes;
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].new.len(), 2);
+
+    let (_sender, receiver) = executor::control();
+    let options = executor::RunOptions::new("test");
+    executor::roll_back(
+        &test.target,
+        &record.id,
+        None,
+        "tester",
+        &options,
+        &events,
+        receiver,
+    )
+    .await
+    .unwrap();
+    let name = "t".to_owned().into();
+    assert_eq!(
+        test.schema().await.fingerprint(std::slice::from_ref(&name)),
+        before.fingerprint(std::slice::from_ref(&name))
+    );
+}
+
+#[tokio::test]
+async fn postgres_splits_both_ways() {
+    a_split_leads_both_ways(Engine::PostgreSql).await;
+}
+
+#[tokio::test]
+async fn sqlite_splits_both_ways() {
+    a_split_leads_both_ways(Engine::Sqlite).await;
+}
+
+/// Two columns are merged to one; the defaults of the parts hold while both sides are there, and
+/// dropping a part takes the triggers along.
+#[tokio::test]
+async fn a_merge_holds_the_defaults_of_its_parts() {
+    let test = TestTarget::postgres().await;
+    test.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, first text NOT NULL DEFAULT 'no', last text DEFAULT 'body');
+         INSERT INTO t VALUES (1, 'Ada', 'Lovelace')",
+    )
+    .await;
+    let yaml = "
+migration:
+  name: merge-name
+  database: postgresql
+  phases:
+    - phase: 1
+      operations:
+        - {type: add_column, table: t, column: name, dataType: text, nullable: true}
+        - {type: enable_dual_write, table: t, forward: {name: \"concat_ws(' ', first, last)\"}}
+    - phase: 2
+      operations:
+        - {type: backfill, table: t, sql: \"name = concat_ws(' ', first, last)\"}
+      validation:
+        - {check: columns_match, table: t, forward: {name: \"concat_ws(' ', first, last)\"}}
+    - phase: 3
+      operations:
+        - {type: drop_column, table: t, column: first}
+        - {type: drop_column, table: t, column: last}
+";
+    let record = crate::support::open(&test.target, yaml).await;
+    let events = crate::support::Events::default();
+    let done = async |phase| crate::support::run(&test.target, &record.id, phase, &events).await;
+    assert_eq!(done(1).await, executor::Outcome::PhaseCompleted);
+    test.sql("INSERT INTO t (id) VALUES (2); INSERT INTO t (id, first) VALUES (3, 'Some')")
+        .await;
+    assert_eq!(done(2).await, executor::Outcome::PhaseCompleted);
+    // What new applications write does not lead back.
+    test.sql(
+        "INSERT INTO t (id, name) VALUES (4, 'One Word'); UPDATE t SET name = 'A L' WHERE id = 1",
+    )
+    .await;
+    let all = test
+        .text("SELECT string_agg(concat_ws('/', name, first, last), ', ' ORDER BY id) FROM t")
+        .await
+        .unwrap();
+    assert_eq!(
+        all,
+        "A L/Ada/Lovelace, no body/no/body, Some body/Some/body, One Word/no/body"
+    );
+    assert_eq!(done(3).await, executor::Outcome::Completed);
+    test.sql("INSERT INTO t (id) VALUES (5)").await;
+    assert_eq!(
+        test.text("SELECT name FROM t WHERE id = 5")
+            .await
+            .as_deref(),
+        Some("no body")
+    );
+    let schema = test.schema().await;
+    let table = schema.table(&"t".to_owned().into()).unwrap();
+    assert!(table.dual_writes.is_empty() && table.triggers.is_empty());
 }
 
 #[tokio::test]
