@@ -330,6 +330,9 @@ pub struct Validation {
     /// For custom, where the type of the value leaves it open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expect: Option<Expect>,
+    /// For custom: a query whose first rows are shown when it fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<String>,
     /// What the person reads when it fails, beside the value found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_message: Option<String>,

@@ -217,6 +217,12 @@ const CUSTOM: Shape = Shape {
             FieldKind::Choice(&["true", "zero"]),
             "How the value is judged, where its type leaves it open.",
         ),
+        Field::optional(
+            "list",
+            "List",
+            FieldKind::Sql,
+            "A query for what is wrong; its first rows are shown beside the value when the check fails.",
+        ),
         ERROR_MESSAGE,
     ],
 };

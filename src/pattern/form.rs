@@ -277,6 +277,7 @@ pub(super) fn validation(
         forward: None,
         sql: None,
         expect: None,
+        list: None,
         error_message: None,
     }
 }

@@ -67,12 +67,45 @@ pub(super) fn planned(
         Check::ColumnsMatch => columns_match(world, &need_table()?, validation)?,
         Check::Custom => custom(engine, validation)?,
     };
+    let list = match validation.list.as_deref() {
+        Some(list) => Some(listed(engine, list)?),
+        None => table.and_then(|table| keys_of(world, &table, &sql)),
+    };
     Ok(PlannedCheck {
         check: validation.check,
         sql,
+        list,
         expect,
         error_message: validation.error_message.clone().unwrap_or(message),
     })
+}
+
+/// Rows that are listed where a check fails.
+const LISTED: u32 = 5;
+
+/// The keys of the first rows that a check of ours counts, where the table's key is known.
+fn keys_of(world: &World, table: &TableName, sql: &str) -> Option<String> {
+    let counted = sql.strip_prefix("SELECT count(*) ")?;
+    let key = &world.table(table)?.primary_key;
+    let keys = quote::names(key);
+    (!key.is_empty()).then(|| format!("SELECT {keys} {counted} ORDER BY {keys} LIMIT {LISTED}"))
+}
+
+/// A list of the document's own: one statement that reads.
+fn listed(engine: Engine, sql: &str) -> Result<String, Refusal> {
+    let pieces = split::split(engine, sql).map_err(|e| Refusal::new("list", e.to_string()))?;
+    let reads = |sql: &str| {
+        split::leading(engine, sql, 1)
+            .iter()
+            .any(|w| w == "SELECT" || w == "WITH")
+    };
+    match pieces.as_slice() {
+        [piece] if reads(&piece.sql) => Ok(piece.sql.clone()),
+        _ => Err(Refusal::new(
+            "list",
+            "a list is one SELECT, for the rows that are wrong",
+        )),
+    }
 }
 
 fn given<'v>(field: &'static str, value: Option<&'v str>) -> Result<&'v str, Refusal> {

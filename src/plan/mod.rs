@@ -238,6 +238,9 @@ pub struct PlannedCheck {
     pub expect: Option<Expect>,
     /// What a person reads when it fails.
     pub error_message: String,
+    /// A query for what is wrong, whose first rows are shown when it fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<String>,
 }
 
 /// One phase of a plan.

@@ -7,7 +7,7 @@ use bellows::run::EventKind;
 use super::control::Wish;
 use super::halt::{Halt, of_plan};
 use super::run::Run;
-use crate::target::{Fault, Found, Link, Target, fault};
+use crate::target::{Fault, Found, Link, Row, Target, fault};
 
 use super::record::ExecuteError;
 
@@ -37,8 +37,8 @@ pub async fn verify(
     let mut link = target.open().await?;
     let mut verdicts = Vec::new();
     for planned in checks {
-        let judged = match value(&mut link, &planned.sql).await {
-            Ok(found) => judge(planned, found),
+        let judged = match judged(&mut link, planned).await {
+            Ok(judged) => judged,
             Err(error) if fault(&error) == Fault::Lost => return Err(error.into()),
             Err(error) => Err(error.to_string()),
         };
@@ -49,9 +49,9 @@ pub async fn verify(
 
 /// Asks one check in a run; fails the phase where it does not hold.
 pub(super) async fn ask(run: &mut Run<'_>, phase: u32, planned: &PlannedCheck) -> Result<(), Halt> {
-    let answer = cancellable(run, &planned.sql).await;
+    let answer = cancellable(run, planned).await;
     let judged = match answer {
-        Ok(found) => judge(planned, found),
+        Ok(judged) => judged,
         Err(error) => match fault(&error) {
             Fault::Lost | Fault::Disk | Fault::Lock => return Err(of_plan(&error, &planned.sql)),
             Fault::Cancelled if run.wish() == Wish::Cancel => return Err(Halt::Cancel),
@@ -81,10 +81,10 @@ pub(super) async fn ask(run: &mut Run<'_>, phase: u32, planned: &PlannedCheck) -
     )))
 }
 
-async fn cancellable(run: &mut Run<'_>, sql: &str) -> Result<Answer, sqlx::Error> {
+async fn cancellable(run: &mut Run<'_>, planned: &PlannedCheck) -> Result<Judged, sqlx::Error> {
     let mut control = run.control.clone();
     let (monitor, pid) = (run.session.monitor.clone(), run.session.pid);
-    let work = value(&mut run.session.link, sql);
+    let work = judged(&mut run.session.link, planned);
     tokio::pin!(work);
     tokio::select! {
         result = &mut work => return result,
@@ -101,8 +101,63 @@ async fn cancellable(run: &mut Run<'_>, sql: &str) -> Result<Answer, sqlx::Error
 /// The answer to a check: its value, or what was wrong with its form.
 type Answer = Result<Found, String>;
 
-/// Asks in a transaction that may write nothing.
+/// Whether a check holds and the value found, or what was wrong with the answer.
+type Judged = Result<(bool, String), String>;
+
+/// Asks, and where the check does not hold, for the first rows that are wrong.
+async fn judged(link: &mut Link, planned: &PlannedCheck) -> Result<Judged, sqlx::Error> {
+    let judged = judge(planned, value(link, &planned.sql).await?);
+    let (Ok((false, found)), Some(sql)) = (&judged, &planned.list) else {
+        return Ok(judged);
+    };
+    let listed = match reading(link, sql).await {
+        Ok(rows) => list(&rows)?,
+        Err(error) if fault(&error) == Fault::Statement => format!("the list failed: {error}"),
+        Err(error) => return Err(error),
+    };
+    Ok(Ok((false, format!("{found}: {listed}"))))
+}
+
+/// Rows that are listed at most, whatever the query gives.
+const LISTED: usize = 5;
+
+/// The first rows, as people read them: `17, 18` or `(1, a), (2, b)`.
+fn list(rows: &[Row]) -> Result<String, sqlx::Error> {
+    let mut items = Vec::new();
+    for row in rows.iter().take(LISTED) {
+        let mut values = Vec::new();
+        for index in 0..row.width() {
+            values.push(match row.found(index)? {
+                Found::Null => "NULL".to_owned(),
+                Found::Bool(value) => value.to_string(),
+                Found::Number(value) | Found::Other(value) => value,
+            });
+        }
+        items.push(match values.as_slice() {
+            [value] => value.clone(),
+            several => format!("({})", several.join(", ")),
+        });
+    }
+    Ok(items.join(", "))
+}
+
+/// The one value of a query.
 async fn value(link: &mut Link, sql: &str) -> Result<Answer, sqlx::Error> {
+    let rows = reading(link, sql).await?;
+    let [row] = rows.as_slice() else {
+        return Ok(Err(match rows.len() {
+            0 => "no row".into(),
+            many => format!("{many} rows where one is wanted"),
+        }));
+    };
+    match row.width() {
+        1 => Ok(Ok(row.found(0)?)),
+        many => Ok(Err(format!("{many} columns where one is wanted"))),
+    }
+}
+
+/// Asks in a transaction that may write nothing.
+async fn reading(link: &mut Link, sql: &str) -> Result<Vec<Row>, sqlx::Error> {
     let engine = link.engine();
     match engine {
         Engine::PostgreSql => link.raw("BEGIN READ ONLY").await?,
@@ -116,21 +171,11 @@ async fn value(link: &mut Link, sql: &str) -> Result<Answer, sqlx::Error> {
             Engine::Sqlite => link.raw("PRAGMA query_only = OFF").await?,
         };
     }
-    let rows = rows?;
-    let [row] = rows.as_slice() else {
-        return Ok(Err(match rows.len() {
-            0 => "no row".into(),
-            many => format!("{many} rows where one is wanted"),
-        }));
-    };
-    match row.width() {
-        1 => Ok(Ok(row.found(0)?)),
-        many => Ok(Err(format!("{many} columns where one is wanted"))),
-    }
+    rows
 }
 
 /// Whether the value is what the check wants. The error says what is wrong with the answer.
-fn judge(planned: &PlannedCheck, answer: Answer) -> Result<(bool, String), String> {
+fn judge(planned: &PlannedCheck, answer: Answer) -> Judged {
     match (answer?, planned.expect) {
         (Found::Null, _) => Err("NULL".into()),
         (Found::Bool(value), None | Some(Expect::True)) => Ok((value, value.to_string())),
@@ -147,7 +192,7 @@ fn is_zero(number: &str) -> bool {
     number.parse::<f64>() == Ok(0.0)
 }
 
-fn verdict(planned: &PlannedCheck, judged: Result<(bool, String), String>) -> Verdict {
+fn verdict(planned: &PlannedCheck, judged: Judged) -> Verdict {
     let (passed, found) = match judged {
         Ok(judged) => judged,
         Err(found) => (false, found),
@@ -182,6 +227,7 @@ mod tests {
             sql: String::new(),
             expect,
             error_message: String::new(),
+            list: None,
         }
     }
 
