@@ -1,8 +1,17 @@
 //! Each pattern's document, with and without a schema, and what it refuses.
 
+#[path = "patterns/add_foreign_key.rs"]
+mod add_foreign_key;
+#[path = "patterns/add_json_column.rs"]
+mod add_json_column;
+#[path = "patterns/add_unique.rs"]
+mod add_unique;
+#[path = "patterns/soft_delete.rs"]
+mod soft_delete;
+
 use std::collections::BTreeMap;
 
-use bellows::document::{Engine, FieldKind, check, emit, parse};
+use bellows::document::{Engine, Field, FieldKind, Shape, check, emit, parse};
 use bellows::pattern::{FieldError, expand, find, shapes};
 use bellows::plan::{Action, plan};
 use bellows::schema::{
@@ -202,12 +211,41 @@ fn schema_of(engine: Engine, table: Table) -> Schema {
     schema
 }
 
+/// A pattern's document and its plan, in one text.
+fn shown(word: &str, engine: Engine, schema: Option<&Schema>, pairs: &[(&str, &str)]) -> String {
+    let migration =
+        expand(word, &values(pairs), engine, schema).unwrap_or_else(|e| panic!("{e:#?}"));
+    assert_eq!(check(&migration), Vec::new());
+    let text = emit(&migration);
+    assert_eq!(parse(&text).as_ref(), Ok(&migration));
+    format!("{text}---\n{}", planned_on(&text, schema))
+}
+
+/// What is wrong with a form, a line a mistake.
+fn mistakes(word: &str, engine: Engine, schema: Option<&Schema>, pairs: &[(&str, &str)]) -> String {
+    let errors = expand(word, &values(pairs), engine, schema).unwrap_err();
+    let lines: Vec<String> = errors
+        .iter()
+        .map(|e| format!("{}: {}", e.field, e.message))
+        .collect();
+    lines.join("\n")
+}
+
 /// Every statement of the plan, and what the linter says of it.
 fn planned(text: &str, schema: &Schema) -> String {
-    let plan = plan(&parse(text).unwrap(), Some(schema)).unwrap();
+    planned_on(text, Some(schema))
+}
+
+fn planned_on(text: &str, schema: Option<&Schema>) -> String {
+    let plan = plan(&parse(text).unwrap(), schema).unwrap();
     let mut out = String::new();
     for phase in &plan.phases {
-        out.push_str(&format!("phase {}\n", phase.phase));
+        let back = if phase.reversible {
+            ""
+        } else {
+            ", not to be taken back by statements"
+        };
+        out.push_str(&format!("phase {}{back}\n", phase.phase));
         for step in &phase.steps {
             let mode = match &step.action {
                 Action::Transaction { .. } => "transaction",
@@ -538,37 +576,48 @@ fn every_mistake_of_a_form_is_named_with_its_field() {
     insta::assert_snapshot!(all.join("\n--\n"));
 }
 
+/// A form with its needed fields, and those of the optional ones that stand alone.
+fn sample(shape: &Shape) -> BTreeMap<String, String> {
+    let value = |field: &Field| -> Option<String> {
+        let text = match (field.key, field.kind) {
+            // Each goes with another field's choice.
+            ("fix" | "setAside" | "liveUnique", _) => return None,
+            ("refColumn" | "key", _) => "id",
+            (_, FieldKind::Bool) => "true",
+            (_, FieldKind::Duration) => "12h",
+            (_, FieldKind::Default) => "0",
+            (_, FieldKind::DataType) => "TEXT",
+            (_, FieldKind::Number) => "7",
+            (_, FieldKind::Choice(words)) => words[0],
+            (
+                _,
+                FieldKind::Table
+                | FieldKind::Column
+                | FieldKind::NewName
+                | FieldKind::Index
+                | FieldKind::Columns
+                | FieldKind::Sql
+                | FieldKind::Text
+                | FieldKind::Words
+                | FieldKind::Conversion
+                | FieldKind::Part(_),
+            ) => field.key,
+        };
+        Some(text.to_owned())
+    };
+    let fields = shape.fields.iter();
+    fields
+        .filter_map(|field| Some((field.key.to_owned(), value(field)?)))
+        .collect()
+}
+
 /// What every pattern makes is a document that the reader takes, on every engine.
 #[test]
 fn every_pattern_makes_a_document_that_is_read_back() {
     for shape in shapes() {
         for engine in Engine::ALL {
-            let given: BTreeMap<String, String> = shape
-                .fields
-                .iter()
-                .map(|field| {
-                    let value = match field.kind {
-                        FieldKind::Bool => "true",
-                        FieldKind::Duration => "12h",
-                        FieldKind::Default => "0",
-                        FieldKind::DataType => "TEXT",
-                        FieldKind::Table
-                        | FieldKind::Column
-                        | FieldKind::NewName
-                        | FieldKind::Index
-                        | FieldKind::Columns
-                        | FieldKind::Sql
-                        | FieldKind::Text
-                        | FieldKind::Number
-                        | FieldKind::Choice(_)
-                        | FieldKind::Words
-                        | FieldKind::Conversion
-                        | FieldKind::Part(_) => field.key,
-                    };
-                    (field.key.to_owned(), value.to_owned())
-                })
-                .collect();
-            let migration = expand(shape.word, &given, engine, None).unwrap();
+            let migration = expand(shape.word, &sample(shape), engine, None)
+                .unwrap_or_else(|e| panic!("{}: {e:#?}", shape.word));
             assert_eq!(check(&migration), Vec::new());
             assert_eq!(parse(&emit(&migration)).as_ref(), Ok(&migration));
         }

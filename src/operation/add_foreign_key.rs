@@ -31,6 +31,19 @@ pub enum ReferentialAction {
 }
 
 impl ReferentialAction {
+    /// The action of those words.
+    pub(crate) fn of(words: &str) -> Option<Self> {
+        [
+            ReferentialAction::NoAction,
+            ReferentialAction::Restrict,
+            ReferentialAction::Cascade,
+            ReferentialAction::SetNull,
+            ReferentialAction::SetDefault,
+        ]
+        .into_iter()
+        .find(|action| action.sql() == words)
+    }
+
     /// The words of SQL, and of the document.
     pub fn sql(self) -> &'static str {
         match self {
@@ -67,7 +80,7 @@ pub struct AddForeignKey {
 }
 
 /// As the document spells them.
-const ACTIONS: &[&str] = &[
+pub(crate) const ACTIONS: &[&str] = &[
     "NO ACTION",
     "RESTRICT",
     "CASCADE",

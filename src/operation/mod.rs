@@ -140,6 +140,7 @@ operations! {
     CustomSql in custom_sql,
 }
 
+pub(crate) use add_foreign_key::ACTIONS as REFERENTIAL_ACTIONS;
 pub use add_foreign_key::ReferentialAction;
 
 impl Operation {

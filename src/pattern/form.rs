@@ -142,6 +142,16 @@ impl<'a> Form<'a> {
         self.text(key).map(str::to_owned)
     }
 
+    /// The names of a list with commas between them.
+    pub(super) fn list(&self, key: &str) -> Vec<String> {
+        let text = self.text(key).unwrap_or_default();
+        text.split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
+
     /// The table's name, in the one spelling that documents use.
     pub(super) fn table_name(&self) -> Option<TableName> {
         self.text("table").map(TableName::parse)

@@ -4,6 +4,7 @@ mod carry;
 mod foreign_key;
 mod form;
 mod names;
+mod resolve;
 mod rewrite;
 mod values;
 mod views;
@@ -58,6 +59,10 @@ patterns! {
     remove_column ["drop-column"],
     rename_column [],
     add_index ["create-index"],
+    add_foreign_key ["add-fk"],
+    add_unique ["add-unique-constraint"],
+    add_json_column [],
+    soft_delete ["add-soft-delete"],
 }
 
 /// Expands a pattern into a document. `values` holds the form's fields as text, by key; a flag is

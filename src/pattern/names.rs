@@ -28,7 +28,12 @@ impl Names {
     /// one behind it.
     pub(super) fn derive(&mut self, name: &str, old: &str, new: &str) -> String {
         let whole = replace_part(name, old, new).unwrap_or_else(|| format!("{name}_{new}"));
-        let mut candidate = made_up(&whole);
+        self.free(&whole)
+    }
+
+    /// That name, with a number behind it where it is taken.
+    pub(super) fn free(&mut self, whole: &str) -> String {
+        let mut candidate = made_up(whole);
         let mut number = 2;
         while !self.taken.insert(candidate.to_lowercase()) {
             candidate = made_up(&format!("{whole}_{number}"));

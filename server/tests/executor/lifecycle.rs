@@ -288,6 +288,61 @@ async fn sqlite_takes_a_failed_phase_back() {
     a_failed_check_takes_its_phase_back(Engine::Sqlite).await;
 }
 
+const LISTED: &str = "
+migration:
+  name: listed
+  database: {engine}
+  phases:
+    - phase: 1
+      operations: []
+      validation:
+        - check: custom
+          sql: SELECT count(*) FROM users WHERE id > 3
+          list: SELECT id, name FROM users WHERE id > 3 ORDER BY id
+          errorMessage: some are too new
+";
+
+async fn a_failed_check_lists_the_first_rows(engine: Engine) {
+    let test = users(engine, 10).await;
+    let yaml = LISTED.replace("{engine}", engine.word());
+    let record = open(&test.target, &yaml).await;
+    let events = Events::default();
+    let outcome = run(&test.target, &record.id, 1, &events).await;
+    let Outcome::RolledBack { message } = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert!(
+        message.contains("7: (4, user 4), (5, user 5), (6, user 6), (7, user 7), (8, user 8))"),
+        "{message}"
+    );
+    // A check of ours that counts rows lists their keys by itself.
+    test.sql("ALTER TABLE users ADD COLUMN city text; UPDATE users SET city = '' WHERE id < 9")
+        .await;
+    let yaml = yaml
+        .replace("name: listed", "name: filled")
+        .split("        - check")
+        .next()
+        .unwrap()
+        .to_owned()
+        + "        - {check: backfill_complete, table: users, column: city}\n";
+    let record = open(&test.target, &yaml).await;
+    let outcome = run(&test.target, &record.id, 1, &events).await;
+    let Outcome::RolledBack { message } = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert!(message.contains("2: 9, 10"), "{message}");
+}
+
+#[tokio::test]
+async fn postgres_lists_what_is_wrong() {
+    a_failed_check_lists_the_first_rows(Engine::PostgreSql).await;
+}
+
+#[tokio::test]
+async fn sqlite_lists_what_is_wrong() {
+    a_failed_check_lists_the_first_rows(Engine::Sqlite).await;
+}
+
 async fn an_edit_is_taken_where_nothing_begun_changes(engine: Engine) {
     let test = users(engine, 10).await;
     let yaml = FAILING

@@ -1,0 +1,500 @@
+//! Rows that break a rule which is about to be made: listed, mended, set aside or removed, as
+//! chosen.
+
+use super::foreign_key::foreign_key;
+use super::form::{Form, phase, validation};
+use crate::dialect::expression::{self, Assignment};
+use crate::dialect::quote;
+use crate::document::{Check, Engine, Field, FieldKind, Phase, PhaseKind, Validation};
+use crate::operation::{Backfill, CustomSql, Operation, ReferentialAction};
+use crate::schema::{Column, TableName};
+
+/// What `fix` assigns.
+pub(super) const FIX: Field = Field::optional(
+    "fix",
+    "Fix",
+    FieldKind::Sql,
+    "What is assigned to such rows where they are fixed, as in UPDATE ... SET: email = email || '-' || id.",
+);
+
+/// Where such rows are kept.
+pub(super) const SET_ASIDE: Field = Field::optional(
+    "setAside",
+    "Set aside in",
+    FieldKind::NewName,
+    "A new table that keeps those rows whole, with the time and the migration's name, before they are changed; the way back restores them from it.",
+);
+
+/// What tells rows apart.
+pub(super) const KEY: Field = Field::optional(
+    "key",
+    "Key",
+    FieldKind::Columns,
+    "The columns that tell rows apart; the primary key where the table is known.",
+);
+
+/// How many rows one transaction may change.
+pub(super) const LIMIT: Field = Field::optional(
+    "limit",
+    "Limit",
+    FieldKind::Number,
+    "Rows that are set aside or removed at most, in one transaction; where there are more, the phase is taken back.",
+)
+.or("10000");
+
+/// See [`LIMIT`].
+const LIMIT_OR: u32 = 10_000;
+
+/// Rows of a table that break a rule.
+pub(super) struct Wrong<'a> {
+    /// The field that says what is done with them: `orphans`.
+    pub field: &'static str,
+    /// What they are: `point to no row of customers`.
+    pub what: String,
+    pub table: &'a TableName,
+    /// What NULL cures.
+    pub columns: &'a [String],
+    pub rows: Rows,
+    /// The document's name, for the rows that are set aside.
+    pub migration: &'a str,
+}
+
+/// Which rows those are.
+pub(super) enum Rows {
+    /// All for which the condition holds.
+    Where(String),
+    /// All but the first one of those with the same values; NULL equals nothing.
+    Surplus {
+        columns: Vec<String>,
+        /// Whether the one with the highest key stays.
+        highest: bool,
+    },
+}
+
+impl Rows {
+    fn surplus(columns: &[String], selected: &str, order: &str, table: &str) -> String {
+        let filled: Vec<String> = columns
+            .iter()
+            .map(|c| format!("{} IS NOT NULL", quote::name(c)))
+            .collect();
+        format!(
+            "(SELECT {selected}row_number() OVER (PARTITION BY {}{order}) AS bellows_place FROM {table} WHERE {}) AS ranked WHERE bellows_place > 1",
+            quote::names(columns),
+            filled.join(" AND ")
+        )
+    }
+
+    /// How many there are.
+    fn count(&self, table: &str) -> String {
+        match self {
+            Rows::Where(condition) => format!("SELECT count(*) FROM {table} WHERE {condition}"),
+            Rows::Surplus { columns, .. } => {
+                format!(
+                    "SELECT count(*) FROM {}",
+                    Self::surplus(columns, "", "", table)
+                )
+            }
+        }
+    }
+
+    /// The keys of the first ones.
+    fn keys(&self, table: &str, key: &[String], limit: u32) -> String {
+        let keys = quote::names(key);
+        let from = match self {
+            Rows::Where(condition) => format!("{table} WHERE {condition}"),
+            Rows::Surplus { columns, highest } => {
+                let order: Vec<String> = key
+                    .iter()
+                    .map(|k| format!("{}{}", quote::name(k), if *highest { " DESC" } else { "" }))
+                    .collect();
+                let order = format!(" ORDER BY {}", order.join(", "));
+                Self::surplus(columns, &format!("{keys}, "), &order, table)
+            }
+        };
+        format!("SELECT {keys} FROM {from} ORDER BY {keys} LIMIT {limit}")
+    }
+}
+
+/// What is done with them.
+enum Remedy {
+    Stop,
+    Delete,
+    /// What is assigned.
+    Change(Vec<Assignment>),
+}
+
+/// The phase that deals with such rows and leaves none, or finds none.
+pub(super) fn resolve(form: &mut Form<'_>, wrong: &Wrong<'_>) -> Option<Phase> {
+    let key = key(form);
+    let aside = aside(form, wrong);
+    let remedy = remedy(form, wrong)?;
+    let limit = form
+        .text("limit")
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(LIMIT_OR);
+    if limit == 0 {
+        form.refuse("limit", "At least one row.".to_owned());
+    }
+    let surplus = matches!(wrong.rows, Rows::Surplus { .. });
+    let needs_key = match &remedy {
+        Remedy::Stop => false,
+        Remedy::Delete => true,
+        Remedy::Change(..) => surplus || aside.is_some(),
+    };
+    if needs_key && key.is_empty() {
+        form.refuse(
+            "key",
+            format!(
+                "Needed, since the primary key of {} is not known here, or there is none.",
+                wrong.table
+            ),
+        );
+        return None;
+    }
+    if matches!(remedy, Remedy::Delete) {
+        refuse_cascades(form, wrong);
+    }
+    let (title, operation) = match (remedy, aside) {
+        (Remedy::Stop, _) => (
+            format!("Look for rows of {} that {}", wrong.table, wrong.what),
+            None,
+        ),
+        (remedy, Some(aside)) => (
+            format!(
+                "Keep the rows of {} that {} in {aside}, and {} them (at most {limit}, in one transaction)",
+                wrong.table,
+                wrong.what,
+                remedy.verb()
+            ),
+            Some(kept(form, wrong, &remedy, &aside, &key, limit)),
+        ),
+        (Remedy::Delete, None) => (
+            format!(
+                "Delete rows of {} that {} (at most {limit}, in one transaction)",
+                wrong.table, wrong.what
+            ),
+            Some(bounded(wrong, &Remedy::Delete, &key, limit)),
+        ),
+        (change @ Remedy::Change(..), None) if surplus => (
+            format!(
+                "Change rows of {} that {} (at most {limit}, in one transaction)",
+                wrong.table, wrong.what
+            ),
+            Some(bounded(wrong, &change, &key, limit)),
+        ),
+        (Remedy::Change(assigned), None) => (
+            format!("Change rows of {} that {}", wrong.table, wrong.what),
+            Some(batched(wrong, set_list(&assigned))),
+        ),
+    };
+    let mut out = phase(PhaseKind::Migrate, title);
+    out.operations.extend(operation);
+    out.validation.push(none_left(wrong, &key));
+    Some(out)
+}
+
+/// Passes where there is no such row; else names their number and the first few.
+pub(super) fn none_left(wrong: &Wrong<'_>, key: &[String]) -> Validation {
+    let table = quote::table(wrong.table);
+    Validation {
+        table: None,
+        sql: Some(wrong.rows.count(&table)),
+        list: (!key.is_empty()).then(|| wrong.rows.keys(&table, key, LISTED)),
+        error_message: Some(format!(
+            "rows of {} {}; mend them, or choose what becomes of them ({})",
+            wrong.table, wrong.what, wrong.field
+        )),
+        ..validation(Check::Custom, wrong.table)
+    }
+}
+
+/// Rows that a failed check lists.
+const LISTED: u32 = 5;
+
+/// What tells the rows of the form's table apart, as far as it is known.
+pub(super) fn key(form: &Form<'_>) -> Vec<String> {
+    let given = form.list("key");
+    match form.table_of_form() {
+        Some(table) if given.is_empty() => table.primary_key.clone(),
+        Some(_) | None => given,
+    }
+}
+
+/// What the fields say is done.
+fn remedy(form: &mut Form<'_>, wrong: &Wrong<'_>) -> Option<Remedy> {
+    let chosen = form.text(wrong.field).unwrap_or("stop");
+    let fix = form.needed("fix");
+    if fix.is_some() && chosen != "fix" {
+        form.refuse("fix", format!("Goes with `{}` being `fix`.", wrong.field));
+    }
+    match (chosen, fix) {
+        ("delete", _) => Some(Remedy::Delete),
+        ("null", _) => {
+            let nullable: Vec<String> = wrong
+                .columns
+                .iter()
+                .filter(|c| form.column(c).is_none_or(|c| c.nullable))
+                .cloned()
+                .collect();
+            if nullable.is_empty() {
+                let columns = wrong.columns.join(", ");
+                form.refuse(
+                    wrong.field,
+                    format!("{columns} of {} cannot be NULL.", wrong.table),
+                );
+                return None;
+            }
+            let to_null = |column| Assignment {
+                column,
+                expression: "NULL".to_owned(),
+            };
+            Some(Remedy::Change(nullable.into_iter().map(to_null).collect()))
+        }
+        ("fix", Some(sql)) => match expression::assignments(form.engine, &sql) {
+            Ok(assigned) => {
+                for a in &assigned {
+                    if form.table_of_form().is_some() && form.column(&a.column).is_none() {
+                        let message = format!("`{}` has no column `{}`.", wrong.table, a.column);
+                        form.refuse("fix", message);
+                    }
+                }
+                Some(Remedy::Change(assigned))
+            }
+            Err(problem) => {
+                form.refuse(
+                    "fix",
+                    format!("{problem}: it is written as in UPDATE ... SET."),
+                );
+                None
+            }
+        },
+        ("fix", None) => {
+            form.refuse("fix", format!("Needed: {}", FIX.help));
+            None
+        }
+        (_, _) => Some(Remedy::Stop),
+    }
+}
+
+/// As in UPDATE ... SET.
+fn set_list(assigned: &[Assignment]) -> String {
+    let list: Vec<String> = assigned
+        .iter()
+        .map(|a| format!("{} = {}", quote::name(&a.column), a.expression))
+        .collect();
+    list.join(", ")
+}
+
+impl Remedy {
+    fn verb(&self) -> &'static str {
+        match self {
+            Remedy::Stop => "leave",
+            Remedy::Delete => "delete",
+            Remedy::Change(..) => "change",
+        }
+    }
+
+    /// What it does to the rows with the selected keys.
+    fn statement(&self, table: &str, keys: &str, selected: &str) -> String {
+        match self {
+            Remedy::Stop => String::new(),
+            Remedy::Delete => format!("DELETE FROM {table} WHERE ({keys}) IN ({selected})"),
+            Remedy::Change(assigned) => {
+                let sql = set_list(assigned);
+                format!("UPDATE {table} SET {sql} WHERE ({keys}) IN ({selected})")
+            }
+        }
+    }
+}
+
+/// The table in which rows are kept; beside their own one where no schema is said.
+fn aside(form: &mut Form<'_>, wrong: &Wrong<'_>) -> Option<TableName> {
+    let mut name = TableName::parse(form.text("setAside")?);
+    name.schema = name.schema.or_else(|| wrong.table.schema.clone());
+    if form.text(wrong.field).unwrap_or("stop") == "stop" {
+        form.refuse(
+            "setAside",
+            format!("Nothing is set aside where `{}` is `stop`.", wrong.field),
+        );
+    }
+    if form.table_of_form().is_none() {
+        form.refuse(
+            "setAside",
+            format!(
+                "The columns of {} must be known to bring its rows back: look at the target.",
+                wrong.table
+            ),
+        );
+        return None;
+    }
+    if form.schema.is_some_and(|s| s.table(&name).is_some()) {
+        form.refuse(
+            "setAside",
+            format!("There is a table {name} already; rows of now and then do not go together."),
+        );
+    }
+    Some(name)
+}
+
+/// A change in batches: it needs no rows to be known beforehand.
+fn batched(wrong: &Wrong<'_>, sql: String) -> Operation {
+    let condition = match &wrong.rows {
+        Rows::Where(condition) => Some(condition.clone()),
+        Rows::Surplus { .. } => None,
+    };
+    Backfill {
+        table: wrong.table.to_string(),
+        sql,
+        filter: condition,
+        batch_size: None,
+        pause_ms: 0,
+    }
+    .into()
+}
+
+/// A change of the first so many rows, which nothing takes back.
+fn bounded(wrong: &Wrong<'_>, remedy: &Remedy, key: &[String], limit: u32) -> Operation {
+    let table = quote::table(wrong.table);
+    let selected = wrong.rows.keys(&table, key, limit);
+    CustomSql {
+        sql: remedy.statement(&table, &quote::names(key), &selected),
+        rollback_sql: None,
+    }
+    .into()
+}
+
+/// A change of rows that are kept first, whole and locked, in one transaction; and back.
+fn kept(
+    form: &Form<'_>,
+    wrong: &Wrong<'_>,
+    remedy: &Remedy,
+    aside: &TableName,
+    key: &[String],
+    limit: u32,
+) -> Operation {
+    let known = form.table_of_form().cloned().unwrap_or_default();
+    let (table, kept) = (quote::table(wrong.table), quote::table(aside));
+    let keys = quote::names(key);
+    let free = |word: &str| {
+        let mut name = word.to_owned();
+        while known
+            .columns
+            .iter()
+            .any(|c| c.name.eq_ignore_ascii_case(&name))
+        {
+            name.push('_');
+        }
+        name
+    };
+    let (at, by) = (free("set_aside_at"), free("set_aside_by"));
+    let (now, lock, same) = match form.engine {
+        Engine::PostgreSql => ("now()", " FOR UPDATE", "IS NOT DISTINCT FROM"),
+        Engine::Sqlite => ("datetime('now')", "", "IS"),
+    };
+    let own = quote::name(&wrong.table.name);
+    let this_row: Vec<String> = key
+        .iter()
+        .map(|k| format!("kept.{0} = {own}.{0}", quote::name(k)))
+        .collect();
+    let this_row = this_row.join(" AND ");
+    let of_kept =
+        |column: &str| format!("(SELECT kept.{column} FROM {kept} AS kept WHERE {this_row})");
+    let in_kept = format!("({keys}) IN (SELECT {keys} FROM {kept} LIMIT {limit})");
+    let mut selected: Vec<String> = known.columns.iter().map(|c| quote::name(&c.name)).collect();
+
+    let (change, restore) = match remedy {
+        Remedy::Stop => (String::new(), String::new()),
+        Remedy::Delete => {
+            // What the server writes by itself is made anew; but a key comes back as it was.
+            let written = |c: &&Column| !c.generated || key.contains(&c.name);
+            let columns = quote::names(known.columns.iter().filter(written).map(|c| &c.name));
+            let identity = known
+                .columns
+                .iter()
+                .any(|c| c.generated && key.contains(&c.name));
+            let overriding = match form.engine {
+                Engine::PostgreSql if identity => " OVERRIDING SYSTEM VALUE",
+                Engine::PostgreSql | Engine::Sqlite => "",
+            };
+            (
+                format!("DELETE FROM {table} WHERE {in_kept}"),
+                format!(
+                    "INSERT INTO {table} ({columns}){overriding} SELECT {columns} FROM {kept} WHERE ({keys}) NOT IN (SELECT {keys} FROM {table} WHERE ({keys}) IN (SELECT {keys} FROM {kept}))"
+                ),
+            )
+        }
+        // The new value is worked out once and kept beside the old one, so that the way back finds
+        // what nobody has changed since.
+        Remedy::Change(assigned) => {
+            let (mut set, mut back, mut since) = (Vec::new(), Vec::new(), String::new());
+            for Assignment { column, expression } in assigned {
+                let name = quote::name(column);
+                let new = quote::name(&free(&format!("new_{column}")));
+                // A cast to a type with a length cuts silently; the assignment will not.
+                let data_type = form.column(column).map_or("text", |c| c.data_type.as_str());
+                let cut = data_type.to_lowercase().contains("char");
+                let data_type = if cut { "text" } else { data_type };
+                selected.push(format!("CAST({expression} AS {data_type}) AS {new}"));
+                set.push(format!("{name} = {}", of_kept(&new)));
+                back.push(format!("{name} = {}", of_kept(&name)));
+                since.push_str(&format!(" AND {own}.{name} {same} kept.{new}"));
+            }
+            (
+                format!("UPDATE {table} SET {} WHERE {in_kept}", set.join(", ")),
+                format!(
+                    "UPDATE {table} SET {} WHERE {in_kept} AND EXISTS (SELECT 1 FROM {kept} AS kept WHERE {this_row}{since})",
+                    back.join(", ")
+                ),
+            )
+        }
+    };
+    let make = format!(
+        "CREATE TABLE {kept} AS SELECT {now} AS {at}, CAST({} AS text) AS {by}, {} FROM {table} WHERE ({keys}) IN ({}){lock}",
+        quote::literal(wrong.migration),
+        selected.join(", "),
+        wrong.rows.keys(&table, key, limit)
+    );
+    CustomSql {
+        sql: format!("{make};\n{change}"),
+        rollback_sql: Some(format!("{restore};\nDROP TABLE {kept}")),
+    }
+    .into()
+}
+
+/// Rows that go would take others with them, which nobody keeps.
+fn refuse_cascades(form: &mut Form<'_>, wrong: &Wrong<'_>) {
+    let (Some(schema), Some(table)) = (form.schema, form.table_of_form()) else {
+        return;
+    };
+    let elsewhere = table.referenced_by.iter().cloned();
+    let own = table
+        .constraints
+        .iter()
+        .filter(|c| c.references.as_ref() == Some(wrong.table))
+        .map(|c| (wrong.table.clone(), c.name.clone()));
+    let pointing: Vec<(TableName, String)> = elsewhere.chain(own).collect();
+    for (from, name) in pointing {
+        let action = schema
+            .table(&from)
+            .and_then(|t| t.constraints.iter().find(|c| c.name == name))
+            .and_then(|c| foreign_key(form.engine, &c.definition))
+            .and_then(|key| key.on_delete);
+        let spreads = matches!(
+            action,
+            Some(
+                ReferentialAction::Cascade
+                    | ReferentialAction::SetNull
+                    | ReferentialAction::SetDefault
+            )
+        );
+        if spreads {
+            form.refuse(
+                wrong.field,
+                format!(
+                    "Deleting rows of {} would change rows of {from} as well ({name}), and nobody keeps those: point these elsewhere first, or choose another way.",
+                    wrong.table
+                ),
+            );
+        }
+    }
+}
