@@ -3,9 +3,10 @@
 //! The modules stand in the order of the flow: a [`document`] changes a [`schema`] by
 //! [`operation`]s, often written by a [`pattern`]; a [`dialect`] compiles them to a [`plan`],
 //! which the [`lint`] judges; [`access`] says who may do what with it, and [`run`] is the state
-//! machine of its execution.
+//! machine of its execution. Code writes documents with the [`builder`].
 
 pub mod access;
+pub mod builder;
 pub mod dialect;
 pub mod document;
 pub mod lint;

@@ -163,6 +163,36 @@ pub enum DefaultValue {
     Literal(serde_json::Value),
 }
 
+impl DefaultValue {
+    /// An expression, kept verbatim.
+    pub fn sql(expression: &str) -> Self {
+        DefaultValue::Expression {
+            sql: expression.to_owned(),
+        }
+    }
+}
+
+/// What a literal in Rust is as a literal of a document.
+macro_rules! literals {
+    ($($of:ty),*) => {
+        $(impl From<$of> for DefaultValue {
+            fn from(value: $of) -> Self {
+                DefaultValue::Literal(value.into())
+            }
+        })*
+    };
+}
+
+literals!(&str, String, bool, i32, i64, u32, u64);
+
+impl From<f64> for DefaultValue {
+    /// What is no number in JSON (infinity, NaN) is the word that the engines read as it.
+    fn from(value: f64) -> Self {
+        let number = serde_json::Number::from_f64(value);
+        DefaultValue::Literal(number.map_or_else(|| value.to_string().into(), Into::into))
+    }
+}
+
 /// Defaults of fields, for serde.
 mod default {
     pub(super) fn yes() -> bool {

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use crate::document::{Engine, Migration, Shape, nearest};
 use crate::schema::Schema;
 use form::Form;
+pub(crate) use values::default_text;
 
 /// A field of a pattern's form that cannot be used, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! What a form's text means as a default: a literal of its type, or SQL.
 
 use crate::dialect::lexer::{self, Kind};
+use crate::dialect::quote;
 use crate::document::Engine;
 use crate::operation::DefaultValue;
 
@@ -31,6 +32,24 @@ pub(super) fn default_value(engine: Engine, data_type: &str, text: &str) -> Defa
     DefaultValue::Literal(typed.unwrap_or_else(|| text.into()))
 }
 
+/// The text that a form would have for that default: read by [`default_value`] for a column of any
+/// type, it says the same.
+pub(crate) fn default_text(engine: Engine, value: &DefaultValue) -> String {
+    match value {
+        DefaultValue::Expression { sql } if is_sql(engine, sql) => sql.trim().to_owned(),
+        DefaultValue::Expression { sql } => format!("({})", sql.trim()),
+        DefaultValue::Literal(serde_json::Value::String(text)) => {
+            let is_itself = default_value(engine, "", text) == *value;
+            if is_itself && !text.is_empty() && text.trim() == text {
+                text.clone()
+            } else {
+                quote::default_value(engine, value)
+            }
+        }
+        DefaultValue::Literal(other) => other.to_string(),
+    }
+}
+
 fn is_sql(engine: Engine, text: &str) -> bool {
     let Ok(tokens) = lexer::significant(engine, text) else {
         return false;
@@ -49,6 +68,28 @@ fn is_sql(engine: Engine, text: &str) -> bool {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_default_is_told_as_text() {
+        let of = |value: DefaultValue| default_text(Engine::PostgreSql, &value);
+        for (value, text) in [
+            ("active".into(), "active"),
+            ("it's".into(), "it's"),
+            ("true".into(), "'true'"),
+            ("12".into(), "'12'"),
+            ("now()".into(), "'now()'"),
+            ("".into(), "''"),
+            (" a".into(), "' a'"),
+            ("'{}'::jsonb".into(), "'{}'::jsonb"),
+            (DefaultValue::sql("now()"), "now()"),
+            (DefaultValue::sql("1 + 2"), "(1 + 2)"),
+            (false.into(), "false"),
+            (0.into(), "0"),
+            (0.5.into(), "0.5"),
+        ] {
+            assert_eq!(of(value), text);
+        }
+    }
 
     #[test]
     fn a_text_is_what_it_looks_like() {

@@ -1,13 +1,12 @@
 //! `bellows migrate create` and `generate`: documents from nothing, or from patterns.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
+use bellows::builder::{CommitError, Day, file_name, write_new};
 use bellows::document::{self, Engine, Migration, Phase, PhaseKind, Shape};
 use bellows::pattern;
 use bellows::schema::Schema;
-use time::OffsetDateTime;
-use time::macros::format_description;
 
 use super::args::{Create, Generate, NewDocument};
 use super::exit::{CliError, Exit};
@@ -128,55 +127,22 @@ fn write(
         });
     }
     let text = document::emit(migration);
-    let path = output.unwrap_or_else(|| default_path(&migration.name, OffsetDateTime::now_utc()));
+    let path = output.unwrap_or_else(|| {
+        let today = Day::from(SystemTime::now());
+        Path::new("migrations").join(file_name(&migration.name, today))
+    });
     if path == Path::new("-") {
         screen.print(text.trim_end())?;
         return Ok(Exit::Done);
     }
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        std::fs::create_dir_all(folder).map_err(CliError::at(folder))?;
-    }
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&path)
-        .map_err(|error| {
-            if error.kind() == std::io::ErrorKind::AlreadyExists {
-                let shown = path.display();
-                CliError::Usage(format!(
-                    "{shown} is there already; choose another file with --output"
-                ))
-            } else {
-                CliError::at(&path)(error)
-            }
-        })?;
-    file.write_all(text.as_bytes())
-        .map_err(CliError::at(&path))?;
+    write_new(&path, &text).map_err(|error| match error {
+        CommitError::Exists(path) => CliError::Usage(format!(
+            "{} is there already; choose another file with --output",
+            path.display()
+        )),
+        CommitError::Io { path, error } => CliError::at(&path)(error),
+        CommitError::Build(_) => CliError::Usage(error.to_string()),
+    })?;
     screen.print(&format!("Wrote {}", path.display()))?;
     Ok(Exit::Done)
-}
-
-/// `migrations/20250128_add_email_verified.yaml`.
-fn default_path(name: &str, now: OffsetDateTime) -> PathBuf {
-    let day = format_description!("[year][month][day]");
-    // The format has nothing that a date could lack.
-    let day = now.format(day).unwrap_or_default();
-    Path::new("migrations").join(format!("{day}_{}.yaml", name.replace('-', "_")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use time::macros::datetime;
-
-    #[test]
-    fn a_document_is_named_by_its_day_and_name() {
-        assert_eq!(
-            default_path("add-email-verified", datetime!(2025-01-28 23:59 UTC)),
-            Path::new("migrations/20250128_add_email_verified.yaml")
-        );
-    }
 }

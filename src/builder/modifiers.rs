@@ -1,0 +1,158 @@
+//! Modifiers: each changes the last operation of the phase that has its key.
+
+use serde_json::{Value, json};
+
+use super::MigrationBuilder;
+use crate::operation::{DefaultValue, ReferentialAction};
+
+/// Modifiers, the operations that each can modify, and the key that it writes there.
+pub(super) const MODIFIERS: &[(&str, &[&str], &str)] = &[
+    ("nullable", &["add_column"], "nullable"),
+    ("not_nullable", &["add_column"], "nullable"),
+    ("with_default", &["add_column"], "defaultValue"),
+    ("concurrent", &["add_index", "drop_index"], "concurrent"),
+    ("unique", &["add_index"], "unique"),
+    ("method", &["add_index"], "method"),
+    ("only_where", &["add_index", "backfill"], "where"),
+    ("ref_columns", &["add_foreign_key"], "refColumns"),
+    ("on_delete", &["add_foreign_key"], "onDelete"),
+    ("on_update", &["add_foreign_key"], "onUpdate"),
+    ("batch_size", &["backfill"], "batchSize"),
+    ("pause_ms", &["backfill"], "pauseMs"),
+    (
+        "forward",
+        &["enable_dual_write", "disable_dual_write"],
+        "forward",
+    ),
+    (
+        "backward",
+        &["enable_dual_write", "disable_dual_write"],
+        "backward",
+    ),
+    ("rollback_sql", &["custom_sql"], "rollbackSql"),
+];
+
+/// # Modifiers
+///
+/// Each modifies the last operation of the phase that it can modify; without one it is a mistake
+/// that [`build`](Self::build) tells.
+impl MigrationBuilder {
+    /// The column last added may hold NULL, which it may anyway.
+    pub fn nullable(self) -> Self {
+        self.modify("nullable", json!(true))
+    }
+
+    /// The column last added is NOT NULL from the beginning.
+    pub fn not_nullable(self) -> Self {
+        self.modify("not_nullable", json!(false))
+    }
+
+    /// The column last added has a default. Numbers and truths are typed; a string that is wholly
+    /// a quoted literal, with or without a cast, is SQL, and any other string is the text itself.
+    /// An expression is [`DefaultValue::sql`].
+    ///
+    /// ```
+    /// # use bellows::builder::migration;
+    /// # use bellows::operation::DefaultValue;
+    /// let yaml = migration("defaults")
+    ///     .phase("Columns")
+    ///     .add_column("users", "state", "TEXT").with_default("active")
+    ///     .add_column("users", "settings", "JSONB").with_default("'{}'::jsonb")
+    ///     .add_column("users", "visits", "INTEGER").with_default(0)
+    ///     .add_column("users", "seen_at", "TIMESTAMPTZ").with_default(DefaultValue::sql("now()"))
+    ///     .to_yaml()?;
+    /// assert!(yaml.contains("defaultValue: active"));
+    /// assert!(yaml.contains("sql: now()"));
+    /// # Ok::<(), bellows::builder::BuildError>(())
+    /// ```
+    pub fn with_default(self, value: impl Into<DefaultValue>) -> Self {
+        self.modify("with_default", json!(value.into()))
+    }
+
+    /// Whether the index is built, or dropped, beside the traffic. It is unless said otherwise.
+    pub fn concurrent(self, yes: bool) -> Self {
+        self.modify("concurrent", json!(yes))
+    }
+
+    /// No two rows may have the same keys in the index.
+    pub fn unique(self) -> Self {
+        self.modify("unique", json!(true))
+    }
+
+    /// The index's access method: `gin`, `brin`, ...
+    pub fn method(self, word: &str) -> Self {
+        self.modify("method", json!(word))
+    }
+
+    /// The rows that the index holds, or that the backfill fills.
+    pub fn only_where(self, condition: &str) -> Self {
+        self.modify("only_where", json!(condition))
+    }
+
+    /// The columns that the foreign key points to, where they are not the primary key.
+    pub fn ref_columns<T: Into<String>>(self, columns: impl IntoIterator<Item = T>) -> Self {
+        let columns: Vec<String> = columns.into_iter().map(Into::into).collect();
+        self.modify("ref_columns", json!(columns))
+    }
+
+    /// What happens to rows when the row that they point to goes.
+    pub fn on_delete(self, action: ReferentialAction) -> Self {
+        self.modify("on_delete", json!(action))
+    }
+
+    /// What happens to rows when the key that they point to changes.
+    pub fn on_update(self, action: ReferentialAction) -> Self {
+        self.modify("on_update", json!(action))
+    }
+
+    /// How many rows a batch of the backfill begins with.
+    pub fn batch_size(self, rows: u32) -> Self {
+        self.modify("batch_size", json!(rows))
+    }
+
+    /// How long the backfill rests after each batch, in milliseconds.
+    pub fn pause_ms(self, ms: u32) -> Self {
+        self.modify("pause_ms", json!(ms))
+    }
+
+    /// The dual write's new value, as an expression over the old column.
+    pub fn forward(self, sql: &str) -> Self {
+        self.modify("forward", json!(sql.trim()))
+    }
+
+    /// The dual write's old value, as an expression over the new column.
+    pub fn backward(self, sql: &str) -> Self {
+        self.modify("backward", json!(sql.trim()))
+    }
+
+    /// What takes the custom SQL back.
+    pub fn rollback_sql(self, sql: &str) -> Self {
+        self.modify("rollback_sql", json!(sql.trim()))
+    }
+
+    fn modify(mut self, modifier: &str, value: Value) -> Self {
+        let Some((_, words, key)) = MODIFIERS.iter().find(|(name, ..)| *name == modifier) else {
+            return self.mistaken(modifier, "no operation has such a key");
+        };
+        let found = self.phases.last_mut().and_then(|phase| {
+            let mut operations = phase.operations.iter_mut().rev();
+            operations.find(|operation| {
+                let word = operation.get("type").and_then(Value::as_str);
+                word.is_some_and(|word| words.contains(&word))
+            })
+        });
+        match found {
+            Some(operation) => {
+                operation.insert((*key).to_owned(), value);
+                self
+            }
+            None => self.mistaken(
+                modifier,
+                &format!(
+                    "it modifies the last {} of its phase, and there is none",
+                    words.join(" or ")
+                ),
+            ),
+        }
+    }
+}

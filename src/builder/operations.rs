@@ -1,0 +1,289 @@
+//! One method for each operation.
+
+use serde_json::{Map, Value, json};
+
+use super::{MigrationBuilder, PhaseDraft};
+use crate::document::{Conversion, Phase};
+use crate::operation::DefaultValue;
+
+/// An operation's keys, `type` first.
+macro_rules! keys {
+    ($word:literal $(, $key:literal: $value:expr)* $(,)?) => {{
+        let mut map = Map::new();
+        map.insert("type".to_owned(), json!($word));
+        $(map.insert($key.to_owned(), json!($value));)*
+        map
+    }};
+}
+
+fn words<T: Into<String>>(list: impl IntoIterator<Item = T>) -> Vec<String> {
+    list.into_iter().map(Into::into).collect()
+}
+
+/// # Columns
+impl MigrationBuilder {
+    /// Adds a column, nullable unless [`not_nullable`](Self::not_nullable) follows.
+    pub fn add_column(self, table: &str, column: &str, data_type: &str) -> Self {
+        self.push(keys!("add_column", "table": table, "column": column, "dataType": data_type))
+    }
+
+    /// Drops a column.
+    pub fn drop_column(self, table: &str, column: &str) -> Self {
+        self.push(keys!("drop_column", "table": table, "column": column))
+    }
+
+    /// Makes the column last added NOT NULL, in whatever phase it was added.
+    pub fn make_non_nullable(self) -> Self {
+        match self.last_column.clone() {
+            Some((table, column)) => {
+                self.push(keys!("set_not_null", "table": table, "column": column))
+            }
+            None => self.no_column("make_non_nullable", "set_not_null"),
+        }
+    }
+
+    /// Lets the column last added hold NULL, in whatever phase it was added.
+    pub fn make_nullable(self) -> Self {
+        match self.last_column.clone() {
+            Some((table, column)) => {
+                self.push(keys!("drop_not_null", "table": table, "column": column))
+            }
+            None => self.no_column("make_nullable", "drop_not_null"),
+        }
+    }
+
+    fn no_column(self, method: &str, instead: &str) -> Self {
+        self.mistaken(
+            method,
+            &format!(
+                "it means the column last added, and none was; use `.{instead}(table, column)`"
+            ),
+        )
+    }
+
+    /// Makes a column NOT NULL.
+    pub fn set_not_null(self, table: &str, column: &str) -> Self {
+        self.push(keys!("set_not_null", "table": table, "column": column))
+    }
+
+    /// Lets a column hold NULL.
+    pub fn drop_not_null(self, table: &str, column: &str) -> Self {
+        self.push(keys!("drop_not_null", "table": table, "column": column))
+    }
+
+    /// Gives a column a default; see [`with_default`](Self::with_default) for what a text means.
+    pub fn set_default(self, table: &str, column: &str, value: impl Into<DefaultValue>) -> Self {
+        self.push(keys!(
+            "set_default", "table": table, "column": column, "defaultValue": value.into(),
+        ))
+    }
+
+    /// Takes a column's default away.
+    pub fn drop_default(self, table: &str, column: &str) -> Self {
+        self.push(keys!("drop_default", "table": table, "column": column))
+    }
+}
+
+/// # Indexes and constraints
+impl MigrationBuilder {
+    /// Adds an index, concurrently where the engine can. Its keys are columns, or expressions in
+    /// parentheses. [`unique`](Self::unique), [`method`](Self::method),
+    /// [`only_where`](Self::only_where) and [`concurrent`](Self::concurrent) modify it.
+    ///
+    /// ```
+    /// # use bellows::builder::migration;
+    /// let migration = migration("add-orders-index")
+    ///     .phase("Create composite index concurrently")
+    ///     .add_index("orders", "idx_orders_open", ["user_id", "created_at"])
+    ///     .only_where("closed_at IS NULL")
+    ///     .validate()
+    ///     .error_message("Index was not created successfully")
+    ///     .build()?;
+    /// assert_eq!(migration.phases[0].validation.len(), 1);
+    /// # Ok::<(), bellows::builder::BuildError>(())
+    /// ```
+    pub fn add_index<T: Into<String>>(
+        self,
+        table: &str,
+        index_name: &str,
+        columns: impl IntoIterator<Item = T>,
+    ) -> Self {
+        self.push(keys!(
+            "add_index", "table": table, "indexName": index_name, "columns": words(columns),
+        ))
+    }
+
+    /// Drops an index, concurrently where the engine can.
+    pub fn drop_index(self, index_name: &str, table: &str) -> Self {
+        self.push(keys!("drop_index", "indexName": index_name, "table": table))
+    }
+
+    /// Drops a constraint.
+    pub fn drop_constraint(self, table: &str, constraint_name: &str) -> Self {
+        self.push(keys!(
+            "drop_constraint", "table": table, "constraintName": constraint_name,
+        ))
+    }
+
+    /// Adds a foreign key to the primary key of another table.
+    /// [`ref_columns`](Self::ref_columns), [`on_delete`](Self::on_delete) and
+    /// [`on_update`](Self::on_update) modify it.
+    pub fn add_foreign_key<T: Into<String>>(
+        self,
+        table: &str,
+        constraint_name: &str,
+        columns: impl IntoIterator<Item = T>,
+        ref_table: &str,
+    ) -> Self {
+        self.push(keys!(
+            "add_foreign_key", "table": table, "constraintName": constraint_name,
+            "columns": words(columns), "refTable": ref_table,
+        ))
+    }
+
+    /// Adds a UNIQUE constraint.
+    pub fn add_unique<T: Into<String>>(
+        self,
+        table: &str,
+        constraint_name: &str,
+        columns: impl IntoIterator<Item = T>,
+    ) -> Self {
+        self.push(keys!(
+            "add_unique", "table": table, "constraintName": constraint_name,
+            "columns": words(columns),
+        ))
+    }
+
+    /// Adds a CHECK constraint; the condition may have `CHECK (...)` around it.
+    pub fn add_check(self, table: &str, constraint_name: &str, sql: &str) -> Self {
+        self.push(keys!(
+            "add_check", "table": table, "constraintName": constraint_name, "sql": sql,
+        ))
+    }
+}
+
+/// # Rows
+impl MigrationBuilder {
+    /// Fills rows in batches; the SQL is a SET list. [`only_where`](Self::only_where),
+    /// [`batch_size`](Self::batch_size) and [`pause_ms`](Self::pause_ms) modify it.
+    pub fn backfill(self, table: &str, sql: &str) -> Self {
+        self.push(keys!("backfill", "table": table, "sql": sql.trim()))
+    }
+
+    /// Keeps two columns in step, whoever writes which. [`forward`](Self::forward) and
+    /// [`backward`](Self::backward) say how a value is converted.
+    pub fn enable_dual_write(self, table: &str, old_column: &str, new_column: &str) -> Self {
+        self.push(keys!(
+            "enable_dual_write", "table": table, "oldColumn": old_column, "newColumn": new_column,
+        ))
+    }
+
+    /// Stops keeping two columns in step.
+    pub fn disable_dual_write(self, table: &str, old_column: &str, new_column: &str) -> Self {
+        self.push(keys!(
+            "disable_dual_write", "table": table, "oldColumn": old_column, "newColumn": new_column,
+        ))
+    }
+
+    /// Keeps the parts of a column in step with the whole: `forward` has an expression for each
+    /// part. [`backward`](Self::backward) puts the whole together again.
+    ///
+    /// ```
+    /// # use bellows::builder::migration;
+    /// let migration = migration("split-names")
+    ///     .phase("Keep them in step")
+    ///     .enable_split_write("users", "full_name", [
+    ///         ("first_name", "split_part(full_name, ' ', 1)"),
+    ///         ("last_name", "split_part(full_name, ' ', 2)"),
+    ///     ])
+    ///     .backward("concat_ws(' ', first_name, last_name)")
+    ///     .build()?;
+    /// # Ok::<(), bellows::builder::BuildError>(())
+    /// ```
+    pub fn enable_split_write<'a>(
+        self,
+        table: &str,
+        old_column: &str,
+        forward: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
+        self.push(keys!(
+            "enable_dual_write", "table": table, "oldColumn": old_column,
+            "forward": by_column(forward),
+        ))
+    }
+
+    /// Keeps several columns in step with the one that they are merged to: `backward` has an
+    /// expression for each of the several.
+    pub fn enable_merge_write<'a>(
+        self,
+        table: &str,
+        new_column: &str,
+        forward: &str,
+        backward: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
+        let mut keys = keys!(
+            "enable_dual_write", "table": table, "newColumn": new_column, "forward": forward,
+        );
+        let backward = by_column(backward);
+        if backward.as_object().is_some_and(|map| !map.is_empty()) {
+            keys.insert("backward".to_owned(), backward);
+        }
+        self.push(keys)
+    }
+
+    /// Runs SQL of your own. [`rollback_sql`](Self::rollback_sql) says what takes it back.
+    ///
+    /// ```
+    /// # use bellows::builder::migration;
+    /// let migration = migration("live-users")
+    ///     .phase("Create view for active users")
+    ///     .custom_sql("CREATE VIEW users_live AS SELECT id FROM users WHERE deleted_at IS NULL")
+    ///     .rollback_sql("DROP VIEW users_live")
+    ///     .build()?;
+    /// # Ok::<(), bellows::builder::BuildError>(())
+    /// ```
+    pub fn custom_sql(self, sql: &str) -> Self {
+        self.push(keys!("custom_sql", "sql": sql.trim()))
+    }
+}
+
+fn by_column<'a>(list: impl IntoIterator<Item = (&'a str, &'a str)>) -> Value {
+    let trimmed = list.into_iter().map(|(column, sql)| (column, sql.trim()));
+    json!(trimmed.collect::<Conversion>())
+}
+
+impl MigrationBuilder {
+    /// A phase of an existing document.
+    pub(super) fn whole_phase(mut self, phase: Phase) -> Self {
+        let Ok(Value::Object(mut head)) = serde_json::to_value(&phase) else {
+            return self.mistaken("from", "the phase cannot be written as a document");
+        };
+        let mut list = |key: &str| match head.remove(key) {
+            Some(Value::Array(items)) => Some(
+                items
+                    .into_iter()
+                    .filter_map(|item| match item {
+                        Value::Object(map) => Some(map),
+                        Value::Null
+                        | Value::Bool(_)
+                        | Value::Number(_)
+                        | Value::String(_)
+                        | Value::Array(_) => None,
+                    })
+                    .collect::<Vec<_>>(),
+            ),
+            Some(_) | None => None,
+        };
+        let operations = list("operations").unwrap_or_default();
+        let validation = list("validation").unwrap_or_default();
+        let rollback = list("rollbackOperations");
+        head.remove("phase");
+        self.phases.push(PhaseDraft {
+            head,
+            validation,
+            rollback,
+            ..PhaseDraft::default()
+        });
+        operations.into_iter().fold(self, Self::push)
+    }
+}
