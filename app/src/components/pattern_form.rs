@@ -118,7 +118,7 @@ struct Expanded(Result<Migration, Vec<FieldError>>);
 impl Expanded {
     fn preview(&self, schema: Option<&Schema>) -> Preview {
         match &self.0 {
-            Ok(migration) => Preview::of(&Ok(migration.clone()), schema),
+            Ok(migration) => Preview::of(&Ok(migration.clone()), schema, None),
             Err(errors) => Preview::Form(errors.iter().map(|e| e.message.clone()).collect()),
         }
     }

@@ -48,7 +48,7 @@ impl Source {
         let plan =
             plan(&self.migration, schema.as_ref()).map_err(|problems| CliError::Document {
                 file: self.file.clone(),
-                problems,
+                problems: document::locate(&self.text, problems),
             })?;
         Ok((plan, schema))
     }

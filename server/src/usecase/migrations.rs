@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bellows::access::Action;
-use bellows::document::{Problem, hash, parse};
+use bellows::document::{Problem, hash, locate, parse};
 use bellows::plan::{Plan, plan};
 use bellows_app::backend::{
     Answer, BlockedBy, Decision, MigrationBackend, MigrationDetail, MigrationSummary, PhaseView,
@@ -55,7 +55,7 @@ impl RequestBackend {
         plan(document, Some(&schema)).map_err(|problems| {
             with_details(
                 invalid("The document does not fit the target."),
-                problem_lines(&problems),
+                problem_lines(&locate(&facts.version().text, problems)),
             )
         })
     }

@@ -1,6 +1,7 @@
 //! Asking for review, and what approvers say.
 
 use bellows::access::Action;
+use bellows::document::locate;
 use bellows::plan::plan;
 use bellows_app::backend::{Answer, ApiError, Decision, ErrorCode, ReviewState};
 use serde_json::json;
@@ -37,6 +38,7 @@ impl RequestBackend {
         };
         open(&facts)?;
         let target = reach::target(&self.state, &facts.target.id).await?;
+        let text = &facts.version().text;
         let document = &facts.version().document;
         let schema = reach::within(executor::planning_schema(&target, document))
             .await?
@@ -44,7 +46,7 @@ impl RequestBackend {
         let plan = plan(document, Some(&schema)).map_err(|problems| {
             with_details(
                 invalid("The document does not fit the target."),
-                problem_lines(&problems),
+                problem_lines(&locate(text, problems)),
             )
         })?;
         let tables = drift::touched(&plan);

@@ -90,7 +90,10 @@ impl Editor {
             Mode::Form => as_text(&draft.read(), &text.read()),
         });
         let dirty = Memo::new(move |_| *current.read() != *saved.read());
-        let preview = Memo::new(move |_| Preview::of(&reading.read(), schema.get().as_deref()));
+        let preview = Memo::new(move |_| {
+            let text = (mode.get() == Mode::Yaml).then(|| text.get());
+            Preview::of(&reading.read(), schema.get().as_deref(), text.as_deref())
+        });
         Self {
             draft,
             text,

@@ -1,6 +1,6 @@
 //! What the document would do, worked out in the browser by the same planner that the server runs.
 
-use bellows::document::{Migration, Problem};
+use bellows::document::{Migration, Problem, locate};
 use bellows::lint::Finding;
 use bellows::plan::{PhasePlan, Plan, plan};
 use bellows::schema::Schema;
@@ -28,12 +28,19 @@ pub enum Preview {
 }
 
 impl Preview {
-    /// Plans what was read.
-    pub fn of(reading: &Result<Migration, Vec<Problem>>, schema: Option<&Schema>) -> Self {
+    /// Plans what was read; `text` is what it was read from, where that is what is shown.
+    pub fn of(
+        reading: &Result<Migration, Vec<Problem>>,
+        schema: Option<&Schema>,
+        text: Option<&str>,
+    ) -> Self {
         match reading {
             Err(problems) => Preview::Unreadable(problems.clone()),
             Ok(migration) => match plan(migration, schema) {
-                Err(problems) => Preview::Impossible(problems),
+                Err(problems) => Preview::Impossible(match text {
+                    Some(text) => locate(text, problems),
+                    None => problems,
+                }),
                 Ok(plan) => Preview::Plan {
                     plan: Box::new(plan),
                     checked: schema.is_some(),
@@ -93,7 +100,10 @@ fn Problems(title: &'static str, problems: Vec<Problem>) -> impl IntoView {
                 {problems
                     .into_iter()
                     .map(|problem| {
-                        let path = place(&problem.path);
+                        let path = match problem.line {
+                            Some(line) => format!("line {line}"),
+                            None => place(&problem.path),
+                        };
                         view! {
                             <li>
                                 {(!path.is_empty())

@@ -3,12 +3,17 @@
 use leptos::prelude::*;
 
 use super::editor::Editor;
+use super::preview::Preview;
 
 /// The text editor.
 #[component]
 pub(super) fn YamlPane(editor: Editor) -> impl IntoView {
     let area = NodeRef::<leptos::html::Textarea>::new();
-    let problems = move || editor.reading.get().err().unwrap_or_default();
+    // What cannot be read, or what can and does not fit the target.
+    let problems = move || match editor.preview.get() {
+        Preview::Unreadable(problems) | Preview::Impossible(problems) => problems,
+        Preview::Form(_) | Preview::Plan { .. } => Vec::new(),
+    };
     let go = move |line: usize, column: usize| {
         if let Some(area) = area.get_untracked() {
             let at = offset(&editor.text.read_untracked(), line, column);
