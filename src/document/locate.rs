@@ -96,7 +96,7 @@ migration:
             ("phases[0].operations[0].backward", (11, 11)),
             ("phases[0].operations[0].newColumn", (6, 11)),
             ("phases[0].validation[0].expect", (13, 11)),
-            ("phases[0].validation[0].sql", (14, 16)),
+            ("phases[0].validation[0].sql", (15, 13)),
             ("phases[0].gate", (4, 7)),
             ("phases[7].gate", (4, 5)),
             ("", (2, 3)),
@@ -118,7 +118,7 @@ migration:
             .iter()
             .map(|p| p.line)
             .collect();
-        assert_eq!(lines, [Some(2), Some(7), Some(14)]);
+        assert_eq!(lines, [Some(2), Some(7), Some(15)]);
         // What cannot be read says nothing.
         let problem = Problem::at(None, "name", "m");
         assert_eq!(locate("a: [", vec![problem.clone()]), [problem]);
