@@ -9,10 +9,16 @@ use {
     crate::backend::SignIn as Credentials,
 };
 
+/// Who is signed in; `None` for nobody. On the server, while it renders a page.
+#[cfg(feature = "ssr")]
+pub(crate) fn who() -> crate::backend::Answer<Option<Me>> {
+    backend().map(|backend| backend.me())
+}
+
 /// Who is signed in; `None` for nobody.
 #[server(name = WhoAmI, endpoint = "session/me")]
 pub async fn me() -> Result<Option<Me>, ApiError> {
-    told(backend()?.me().await)
+    told(who())
 }
 
 /// Signs in. A form that the browser sent by itself is led on to `next`, a path of this site.

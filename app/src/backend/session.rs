@@ -44,8 +44,8 @@ pub struct Dashboard {
 /// Sign-in, sign-out, set-up.
 #[async_trait]
 pub trait SessionBackend {
-    /// Who is signed in; `None` for nobody. Public.
-    async fn me(&self) -> Answer<Option<Me>>;
+    /// Who is signed in, as the request told; `None` for nobody. Public.
+    fn me(&self) -> Option<Me>;
     /// Signs in; the session's id is rotated. Public, throttled by account and address.
     async fn sign_in(&self, request: SignIn) -> Answer<Me>;
     /// Signs out and ends the session. Public.

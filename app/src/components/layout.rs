@@ -3,33 +3,56 @@
 use bellows::access::{Action, allowed};
 use leptos::prelude::*;
 use leptos_router::components::{A, Outlet};
+use leptos_router::hooks::use_location;
+use serde::{Deserialize, Serialize};
 
 use super::failure::{Failure, ToSignIn};
 use crate::api;
-use crate::backend::Me;
+use crate::backend::{ApiError, Me};
 
-/// Finds out who is signed in, and hands that to the pages as context; nobody is led to the
-/// sign-in before anything else is asked.
+/// What the server knew of whoever asked, when it rendered the page.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Who {
+    Person(Me),
+    Nobody,
+    Unknown(ApiError),
+    /// The browser came here from a page outside the frame, without asking the server.
+    NotAsked,
+}
+
+impl Who {
+    fn asks() -> Self {
+        #[cfg(feature = "ssr")]
+        return match api::who() {
+            Ok(Some(me)) => Who::Person(me),
+            Ok(None) => Who::Nobody,
+            Err(error) => Who::Unknown(error),
+        };
+        #[cfg(not(feature = "ssr"))]
+        Who::NotAsked
+    }
+}
+
+/// Knows who is signed in, and hands that to the pages as context; nobody is led to the sign-in
+/// before anything else is asked.
+///
+/// Nothing is awaited here: what a page loads inside of something that is itself awaited would be
+/// loaded twice by the server, and now and then not be found by the browser.
 #[component]
 pub fn Layout() -> impl IntoView {
-    let me = Resource::new(|| (), |()| api::me());
-    view! {
-        <Suspense fallback=|| view! { <p class="loading" role="status">"Loading …"</p> }>
-            {move || Suspend::new(async move {
-                match me.await {
-                    Ok(Some(me)) => {
-                        provide_context(me.clone());
-                        view! { <Frame me /> }.into_any()
-                    }
-                    Ok(None) => view! { <ToSignIn /> }.into_any(),
-                    Err(error) => {
-                        view! { <main class="narrow"><Failure error /></main> }.into_any()
-                    }
-                }
-            })}
-        </Suspense>
+    match SharedValue::new(Who::asks).into_inner() {
+        Who::Person(me) => {
+            provide_context(me.clone());
+            view! { <Frame me /> }.into_any()
+        }
+        Who::Nobody => view! { <ToSignIn /> }.into_any(),
+        Who::Unknown(error) => view! { <main class="narrow"><Failure error /></main> }.into_any(),
+        Who::NotAsked => {
+            let path = use_location().pathname;
+            Effect::new(move || leave(&path.get_untracked()));
+            view! { <p class="loading" role="status">"Loading …"</p> }.into_any()
+        }
     }
-    .into_any()
 }
 
 #[component]

@@ -34,8 +34,10 @@ pub fn MigrationPage() -> impl IntoView {
 fn Detail(detail: MigrationDetail, reload: Callback<()>) -> impl IntoView {
     let summary = detail.summary.clone();
     let environment = summary.environment.clone();
-    let may_execute = use_context::<Me>()
-        .is_some_and(|me| allowed(&me.grants, Deed::Execute, Some(environment.as_str())));
+    let may = |deed| {
+        use_context::<Me>().is_some_and(|me| allowed(&me.grants, deed, Some(environment.as_str())))
+    };
+    let (may_execute, may_approve) = (may(Deed::Execute), may(Deed::Approve));
     let execution = summary.execution.clone();
     let text = detail.text.clone();
     let asked = detail.clone();
@@ -76,7 +78,7 @@ fn Detail(detail: MigrationDetail, reload: Callback<()>) -> impl IntoView {
                 })}
         </p>
         <DecidePanel detail=detail.clone() reload />
-        <PlanSection detail=detail.clone() may_execute reload />
+        <PlanSection detail=detail.clone() may_execute may_approve reload />
         <section aria-labelledby="approvals">
             <h2 id="approvals">"Approvals"</h2>
             <Approvals approvals=detail.approvals />
@@ -103,7 +105,12 @@ fn Detail(detail: MigrationDetail, reload: Callback<()>) -> impl IntoView {
 }
 
 #[component]
-fn PlanSection(detail: MigrationDetail, may_execute: bool, reload: Callback<()>) -> impl IntoView {
+fn PlanSection(
+    detail: MigrationDetail,
+    may_execute: bool,
+    may_approve: bool,
+    reload: Callback<()>,
+) -> impl IntoView {
     let Some(plan) = detail.plan else {
         let reason = detail
             .plan_error
@@ -145,6 +152,7 @@ fn PlanSection(detail: MigrationDetail, may_execute: bool, reload: Callback<()>)
                     findings
                     phase
                     may_execute
+                    may_approve
                     reload
                 />
             })

@@ -21,7 +21,13 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
     /// Where Bellows keeps its own records.
-    #[arg(long, global = true, value_name = "DIR", env = "BELLOWS_DATA_DIR")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "BELLOWS_DATA_DIR",
+        overrides_with = "data_dir"
+    )]
     pub data_dir: Option<PathBuf>,
 }
 
@@ -43,8 +49,13 @@ pub enum Command {
 /// `bellows serve`.
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// The address to listen on.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3000")]
+    /// The address to listen on; of several the last one, so that `make run` can be given another.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:3000",
+        overrides_with = "addr"
+    )]
     pub addr: SocketAddr,
     /// Keep the records in this PostgreSQL database, not in the data directory.
     #[arg(

@@ -7,7 +7,9 @@ use crate::support::{Place, wait};
 
 /// Serves on any port and returns once it listens, with the lines it has printed.
 fn serve(place: &Place, more: &[&str]) -> (Child, Vec<String>) {
-    let arguments = [&["serve", "--addr", "127.0.0.1:0"], more].concat();
+    // As `make run ARGS=...` gives it: of two the last one counts.
+    let addresses = ["--addr", "127.0.0.1:3000", "--addr", "127.0.0.1:0"];
+    let arguments = [&["serve"], addresses.as_slice(), more].concat();
     let mut child = place.command(&arguments).spawn().unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());
     let mut lines: Vec<String> = Vec::new();

@@ -2,6 +2,7 @@
 
 use bellows::lint::Finding;
 use bellows::plan::PhasePlan;
+use bellows::run::PhaseState;
 use leptos::prelude::*;
 
 use super::start::StartPanel;
@@ -24,6 +25,8 @@ pub fn PhaseCard(
     phase: PhaseView,
     /// Whether the person may confirm gates and start phases at all.
     may_execute: bool,
+    /// Whether the person may sign phases off at all.
+    may_approve: bool,
     /// Loads the page anew.
     reload: Callback<()>,
 ) -> impl IntoView {
@@ -69,7 +72,7 @@ pub fn PhaseCard(
                 .can_approve
                 .clone()
                 .err()
-                .filter(|reason| !reason.is_empty())
+                .filter(|reason| !reason.is_empty() && may_approve && phase.state == PhaseState::Pending)
                 .map(|reason| {
                     view! { <p class="muted small" data-testid="cannot-approve">{reason}</p> }
                 })}
