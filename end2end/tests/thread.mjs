@@ -306,8 +306,9 @@ async function audit(page, server, engine) {
     const entries = [];
     for (const row of await rows.all()) {
       assert.match(await cell(row, "When"), /^\d{4}-\d\d-\d\d \d\d:\d\d UTC$/);
-      assert.equal(await cell(row, "From"), "127.0.0.1");
-      entries.unshift(`${await cell(row, "Who")} ${(await cell(row, "What")).trim()}`);
+      const who = await cell(row, "Who");
+      assert.equal(await cell(row, "From"), who === "bellows" ? "server" : "127.0.0.1");
+      entries.unshift(`${who} ${(await cell(row, "What")).trim()}`);
     }
     return entries;
   };
@@ -319,13 +320,22 @@ async function audit(page, server, engine) {
     "engineer review.requested",
     "approver approval.given",
     "engineer phase.started",
-    "engineer phase.completed",
+    "bellows phase.completed",
+    "engineer phase.started",
+    "engineer execution.pause",
+    "bellows phase.stopped",
+    "engineer execution.resume",
+    "bellows phase.completed",
+    "approver approval.given",
+    "engineer phase.started",
+    "bellows execution.completed",
   ]);
   assert.deepEqual(await about(`add-nickname-on-${engine}`), [
     "engineer version.saved",
     "engineer review.requested",
     "approver approval.given",
     "engineer phase.started",
+    "bellows execution.rolled_back",
   ]);
   await picture(page, engine, "audit");
 }

@@ -33,6 +33,11 @@ pub struct Entry {
     pub detail: Value,
 }
 
+/// The subject of what was done to an execution: found by its own id and by the migration's name.
+pub fn execution_subject(id: &str, migration: &str) -> String {
+    format!("execution {id} of {migration}")
+}
+
 impl Entry {
     /// A change.
     pub fn new(action: &'static str, subject: impl Into<String>) -> Self {

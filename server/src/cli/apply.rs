@@ -13,7 +13,7 @@ use super::records::Records;
 use super::report::span;
 use super::run::Runner;
 use super::screen::Screen;
-use crate::audit::Entry;
+use crate::audit::{Entry, execution_subject};
 use crate::executor::{self, ExecutionRecord, NewExecution};
 use crate::store;
 use crate::target::Target;
@@ -280,7 +280,7 @@ impl Way<'_> {
         runner: &Runner<'_>,
     ) -> Result<(), CliError> {
         let number = phase.phase;
-        let subject = format!("execution {}", record.id);
+        let subject = execution_subject(&record.id, &record.migration);
         let entry = |action, detail| {
             Entry::new(action, subject.clone())
                 .hash(record.hash.clone())
@@ -339,7 +339,7 @@ async fn run_phases(
             return Ok(Exit::Done);
         };
         if let Some(stop) = way.stop(&record, phase).await? {
-            let subject = format!("execution {id}");
+            let subject = execution_subject(&id, &record.migration);
             let entry = Entry::refusal("phase.start", subject, &stop.message);
             runner
                 .records

@@ -12,7 +12,7 @@ use super::exit::{CliError, Exit};
 use super::records::Records;
 use super::report::{Report, SharedScreen};
 use super::screen::Screen;
-use crate::audit::Entry;
+use crate::audit::{Entry, execution_subject};
 use crate::events::Events;
 use crate::executor::{
     self, ControlSender, EventSink, ExecuteError, ExecutionRecord, Outcome, RunOptions,
@@ -96,7 +96,7 @@ impl<'a> Runner<'a> {
     /// Records that an execution was made.
     pub async fn created(&self, record: &ExecutionRecord) -> Result<(), CliError> {
         self.records.keep(record, &self.target.address()).await?;
-        let entry = Entry::new("execution.created", format!("execution {}", record.id))
+        let entry = Entry::new("execution.created", execution_subject(&record.id, &record.migration))
             .hash(record.hash.clone())
             .detail(json!({ "migration": record.migration, "target": self.target.address() }));
         self.records.audit(entry).await?;
@@ -125,7 +125,7 @@ impl<'a> Runner<'a> {
         timeout: Option<u64>,
     ) -> Result<Option<Exit>, CliError> {
         let id = &record.id;
-        let entry = Entry::new("phase.started", format!("execution {id}"))
+        let entry = Entry::new("phase.started", execution_subject(id, &record.migration))
             .hash(record.hash.clone())
             .detail(json!({ "phase": phase, "target": self.target.address() }));
         self.records.audit(entry).await?;
@@ -145,7 +145,7 @@ impl<'a> Runner<'a> {
         phase: Option<u32>,
     ) -> Result<Exit, CliError> {
         let id = &record.id;
-        let entry = Entry::new("execution.rollback", format!("execution {id}"))
+        let entry = Entry::new("execution.rollback", execution_subject(id, &record.migration))
             .hash(record.hash.clone())
             .detail(json!({ "phase": phase, "target": self.target.address() }));
         self.records.audit(entry).await?;
@@ -229,7 +229,7 @@ impl<'a> Runner<'a> {
         };
         let mut detail = detail;
         detail["phase"] = phase.into();
-        let entry = Entry::new(action, format!("execution {id}"))
+        let entry = Entry::new(action, execution_subject(id, &record.migration))
             .hash(record.hash)
             .detail(detail);
         self.records.audit(entry).await?;

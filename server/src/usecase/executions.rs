@@ -13,7 +13,7 @@ use super::facts::{Facts, TargetNames};
 use super::guard::{Live, blocked};
 use super::runs::{self, Occasion};
 use super::{ApiError, RequestBackend, conflict, drift, invalid, not_found, reach, told, views};
-use crate::audit::{Entry, append, record};
+use crate::audit::{Entry, append, execution_subject, record};
 use crate::executor::{self, NewExecution};
 use crate::store::executions::{self as rows, ExecutionRecord, Intent};
 use crate::store::{migrations, new_id, now, reviews, targets};
@@ -33,7 +33,7 @@ impl RequestBackend {
         let (Some(execution), Some(target)) = (execution, target) else {
             return Err(not_found("execution"));
         };
-        let subject = format!("execution {id}");
+        let subject = execution_subject(id, &execution.name);
         self.require(action, Some(&target.environment), &subject)
             .await?;
         let names = TargetNames::from([(target.id, (target.name, target.environment))]);
@@ -367,7 +367,7 @@ impl ExecutionBackend for RequestBackend {
 
     async fn control(&self, id: String, control: Control) -> Answer<()> {
         let (execution, _) = self.known(&id, Action::Control).await?;
-        let subject = format!("execution {id}");
+        let subject = execution_subject(&id, &execution.name);
         let by = self
             .signed_in(Action::Control, &subject)
             .await?

@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use super::{conflict, told};
-use crate::audit::{Entry, append};
+use crate::audit::{Entry, append, execution_subject};
 use crate::auth::Actor;
 use crate::events::Note;
 use crate::executor::{self, ControlReceiver, ControlSender, ExecuteError, Outcome, RunOptions};
@@ -304,7 +304,7 @@ async fn close(
         closed.intent = None;
     }
     closed.error = message.clone();
-    let entry = Entry::new(action, format!("execution {}", record.id))
+    let entry = Entry::new(action, execution_subject(&record.id, &record.name))
         .hash(&record.plan.plan_hash)
         .detail(json!({
             "migration": record.name,
