@@ -96,9 +96,12 @@ impl<'a> Runner<'a> {
     /// Records that an execution was made.
     pub async fn created(&self, record: &ExecutionRecord) -> Result<(), CliError> {
         self.records.keep(record, &self.target.address()).await?;
-        let entry = Entry::new("execution.created", execution_subject(&record.id, &record.migration))
-            .hash(record.hash.clone())
-            .detail(json!({ "migration": record.migration, "target": self.target.address() }));
+        let entry = Entry::new(
+            "execution.created",
+            execution_subject(&record.id, &record.migration),
+        )
+        .hash(record.hash.clone())
+        .detail(json!({ "migration": record.migration, "target": self.target.address() }));
         self.records.audit(entry).await?;
         let event = EventKind::ExecutionCreated {
             migration: record.migration.clone(),
@@ -145,9 +148,12 @@ impl<'a> Runner<'a> {
         phase: Option<u32>,
     ) -> Result<Exit, CliError> {
         let id = &record.id;
-        let entry = Entry::new("execution.rollback", execution_subject(id, &record.migration))
-            .hash(record.hash.clone())
-            .detail(json!({ "phase": phase, "target": self.target.address() }));
+        let entry = Entry::new(
+            "execution.rollback",
+            execution_subject(id, &record.migration),
+        )
+        .hash(record.hash.clone())
+        .detail(json!({ "phase": phase, "target": self.target.address() }));
         self.records.audit(entry).await?;
         let options = self.options(None);
         let sink = self.sink().await?;
