@@ -252,6 +252,7 @@ fn planned_on(text: &str, schema: Option<&Schema>) -> String {
                 Action::BuildIndex { .. } => "build index",
                 Action::DropIndex { .. } => "drop index",
                 Action::Outside { .. } => "outside",
+                Action::Ddl { .. } => "ddl",
                 Action::Backfill(_) => "backfill",
                 Action::Rebuild { .. } => "rebuild",
             };
@@ -616,7 +617,12 @@ fn sample(shape: &Shape) -> BTreeMap<String, String> {
 fn every_pattern_makes_a_document_that_is_read_back() {
     for shape in shapes() {
         for engine in Engine::ALL {
-            let migration = expand(shape.word, &sample(shape), engine, None)
+            let mut given = sample(shape);
+            // Refused there: no index is partial, and none of MariaDB's is on an expression.
+            if engine.is_mysql_family() {
+                given.remove("paths");
+            }
+            let migration = expand(shape.word, &given, engine, None)
                 .unwrap_or_else(|e| panic!("{}: {e:#?}", shape.word));
             assert_eq!(check(&migration), Vec::new());
             assert_eq!(parse(&emit(&migration)).as_ref(), Ok(&migration));

@@ -50,6 +50,7 @@ fn pending(plan: &Plan, phase: usize) -> (String, bool) {
             | Action::BuildIndex { .. }
             | Action::DropIndex { .. }
             | Action::Outside { .. }
+            | Action::Ddl { .. }
             | Action::Rebuild { .. } => None,
         })
         .expect("the phase has a backfill")

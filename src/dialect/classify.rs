@@ -1,6 +1,7 @@
 //! What a statement that a person wrote does: its lock, and the mode that it needs.
 
 mod alter_table;
+mod mysql;
 mod postgres;
 
 use super::lexer::{self, Token};
@@ -106,6 +107,7 @@ pub fn statement(engine: Engine, sql: &str) -> Facts {
     };
     match engine {
         Engine::PostgreSql => postgres::facts(cursor),
+        Engine::MySql | Engine::MariaDb => mysql::facts(cursor),
         Engine::Sqlite => sqlite(cursor),
     }
 }
@@ -172,10 +174,11 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// Statements that read and write rows; the same words on both engines.
+/// Statements that read and write rows; the same words on every engine.
 fn rows(mut c: Cursor<'_, '_>, write: Lock) -> Option<Facts> {
     let read = match c.engine {
         Engine::PostgreSql => Lock::AccessShare,
+        Engine::MySql | Engine::MariaDb => Lock::MetadataRead,
         Engine::Sqlite => Lock::None,
     };
     let bounded = c.has(&["limit"]);

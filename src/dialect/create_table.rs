@@ -93,7 +93,11 @@ impl CreateTable {
             .map(|item| closed(item))
             .collect::<Vec<_>>()
             .join(",");
-        format!("CREATE TABLE {} ({joined}){}", quote::name(name), self.tail)
+        format!(
+            "CREATE TABLE {} ({joined}){}",
+            quote::name(Engine::Sqlite, name),
+            self.tail
+        )
     }
 
     /// Whether the table has no rowid.

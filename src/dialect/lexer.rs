@@ -71,7 +71,7 @@ impl<'a> Token<'a> {
         match self.kind {
             Kind::Word => Some(match engine {
                 Engine::PostgreSql => self.text.to_lowercase(),
-                Engine::Sqlite => self.text.to_owned(),
+                Engine::MySql | Engine::MariaDb | Engine::Sqlite => self.text.to_owned(),
             }),
             Kind::QuotedName => {
                 let mut chars = self.text.chars();
@@ -93,10 +93,11 @@ impl<'a> Token<'a> {
         }
     }
 
-    /// Whether it spells that name; SQLite's names know no case.
+    /// Whether it spells that name; only PostgreSQL's columns know case.
     pub fn names(&self, engine: Engine, name: &str) -> bool {
         self.name(engine).is_some_and(|own| match engine {
             Engine::PostgreSql => own == name,
+            Engine::MySql | Engine::MariaDb => own.to_lowercase() == name.to_lowercase(),
             Engine::Sqlite => own.eq_ignore_ascii_case(name),
         })
     }

@@ -9,6 +9,9 @@ use crate::schema::TableName;
 /// PostgreSQL cuts longer names off, silently. In bytes.
 pub const NAME_LIMIT: usize = 63;
 
+/// MySQL and MariaDB refuse longer names. In characters.
+pub const CHARACTER_LIMIT: usize = 64;
+
 /// Words that one of the engines won't take bare as a column's or a table's name. More than are
 /// reserved on either: quoting one too many does no harm.
 const RESERVED: &str = " abort action add after all alter always analyse analyze and any array as asc \
@@ -26,19 +29,44 @@ rows savepoint select session_user set similar some symmetric system_user table 
 temporary then ties to trailing transaction trigger true unbounded union unique update user using \
 vacuum values variadic verbose view virtual when where window with without ";
 
+/// Words that only MySQL or MariaDB reserve.
+const RESERVED_BY_MYSQL: &str = " accessible asensitive bigint blob call change char character \
+condition continue convert cube cume_dist cursor databases day_hour day_microsecond day_minute \
+day_second dec decimal declare delayed delete_domain_id dense_rank describe deterministic \
+distinctrow div do_domain_ids double dual elseif empty enclosed escaped exit first_value float \
+float4 float8 force fulltext function get grouping high_priority hour_microsecond hour_minute \
+hour_second ignore_domain_ids infile inout insensitive int int1 int2 int3 int4 int8 integer \
+interval io_after_gtids io_before_gtids iterate json_table keys kill lag last_value lead leave \
+linear lines load lock long longblob longtext loop low_priority manual master_bind \
+master_heartbeat_period master_ssl_verify_server_cert maxvalue mediumblob mediumint mediumtext \
+middleint minute_microsecond minute_second mod modifies no_write_to_binlog nth_value ntile numeric \
+optimize optimizer_costs option optionally out outfile page_checksum parallel parse_vcol_expr \
+percent_rank portion precision procedure purge qualify rank read read_write reads real \
+ref_system_id repeat require resignal return revoke rlike row_number schema schemas \
+second_microsecond sensitive separator show signal slow smallint spatial specific sql \
+sql_big_result sql_calc_found_rows sql_small_result sqlexception sqlstate sqlwarning ssl starting \
+stats_auto_recalc stats_persistent stats_sample_pages stored straight_join system terminated \
+tinyblob tinyint tinytext undo unlock unsigned usage use utc_date utc_time utc_timestamp varbinary \
+varchar varcharacter varying while write xor year_month zerofill ";
+
 /// A name as SQL: bare where the engine reads it back as the same name, else in quotes.
-pub fn name(name: &str) -> String {
+pub fn name(engine: Engine, name: &str) -> String {
     let mut chars = name.chars();
     let plain = chars
         .next()
         .is_some_and(|c| c == '_' || c.is_ascii_lowercase())
         && chars.all(|c| c == '_' || c.is_ascii_lowercase() || c.is_ascii_digit())
-        && !is_reserved(name);
+        && !is_reserved(name)
+        && !(engine.is_mysql_family() && RESERVED_BY_MYSQL.contains(&format!(" {name} ")));
     if plain {
-        name.to_owned()
-    } else {
-        format!("\"{}\"", name.replace('"', "\"\""))
+        return name.to_owned();
     }
+    let mark = match engine {
+        Engine::PostgreSql | Engine::Sqlite => "\"",
+        // Double quotes make a string there, unless sql_mode says otherwise.
+        Engine::MySql | Engine::MariaDb => "`",
+    };
+    format!("{mark}{}{mark}", name.replace(mark, &mark.repeat(2)))
 }
 
 /// Whether one of the engines won't take the word bare as a name.
@@ -47,29 +75,34 @@ pub fn is_reserved(word: &str) -> bool {
 }
 
 /// A table's name as SQL.
-pub fn table(table: &TableName) -> String {
-    within(table, &table.name)
+pub fn table(engine: Engine, table: &TableName) -> String {
+    within(engine, table, &table.name)
 }
 
 /// A bare name in the schema of a table, as SQL: its index, say.
-pub fn within(table: &TableName, bare: &str) -> String {
+pub fn within(engine: Engine, table: &TableName, bare: &str) -> String {
     match &table.schema {
-        Some(schema) => format!("{}.{}", name(schema), name(bare)),
-        None => name(bare),
+        Some(schema) => format!("{}.{}", name(engine, schema), name(engine, bare)),
+        None => name(engine, bare),
     }
 }
 
 /// Names with commas between them.
-pub fn names<'a>(list: impl IntoIterator<Item = &'a String>) -> String {
+pub fn names<'a>(engine: Engine, list: impl IntoIterator<Item = &'a String>) -> String {
     list.into_iter()
-        .map(|n| name(n))
+        .map(|n| name(engine, n))
         .collect::<Vec<_>>()
         .join(", ")
 }
 
 /// A string as a literal.
-pub fn literal(text: &str) -> String {
+pub fn literal(engine: Engine, text: &str) -> String {
     let doubled = text.replace('\'', "''");
+    let doubled = match engine {
+        Engine::PostgreSql | Engine::Sqlite => doubled,
+        // A backslash escapes what comes after it.
+        Engine::MySql | Engine::MariaDb => doubled.replace('\\', "\\\\"),
+    };
     format!("'{doubled}'")
 }
 
@@ -82,12 +115,12 @@ pub fn default_value(engine: Engine, value: &DefaultValue) -> String {
             if is_quoted_literal(engine, text) {
                 text.trim().to_owned()
             } else {
-                literal(text)
+                literal(engine, text)
             }
         }
         DefaultValue::Literal(serde_json::Value::Bool(truth)) => match (engine, truth) {
-            (Engine::PostgreSql, true) => "true".to_owned(),
-            (Engine::PostgreSql, false) => "false".to_owned(),
+            (Engine::PostgreSql | Engine::MySql | Engine::MariaDb, true) => "true".to_owned(),
+            (Engine::PostgreSql | Engine::MySql | Engine::MariaDb, false) => "false".to_owned(),
             (Engine::Sqlite, true) => "1".to_owned(),
             (Engine::Sqlite, false) => "0".to_owned(),
         },
@@ -95,7 +128,7 @@ pub fn default_value(engine: Engine, value: &DefaultValue) -> String {
         DefaultValue::Literal(serde_json::Value::Number(number)) => number.to_string(),
         DefaultValue::Literal(
             json @ (serde_json::Value::Array(_) | serde_json::Value::Object(_)),
-        ) => literal(&json.to_string()),
+        ) => literal(engine, &json.to_string()),
     }
 }
 
@@ -146,7 +179,7 @@ mod tests {
             "users", "order", "User", "a b", "1st", "say\"so", "", "é", "_x1",
         ]
         .iter()
-        .map(|n| name(n))
+        .map(|n| name(Engine::PostgreSql, n))
         .collect();
         assert_eq!(
             quoted,
@@ -163,7 +196,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            table(&TableName::parse("billing.Orders")),
+            table(Engine::PostgreSql, &TableName::parse("billing.Orders")),
             "billing.\"Orders\""
         );
     }

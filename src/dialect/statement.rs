@@ -38,7 +38,7 @@ impl Lock {
     /// Whether readers wait for it.
     pub fn blocks_reads(self) -> bool {
         match self {
-            Lock::AccessExclusive | Lock::Unknown => true,
+            Lock::AccessExclusive | Lock::MetadataExclusive | Lock::Unknown => true,
             Lock::None
             | Lock::AccessShare
             | Lock::RowExclusive
@@ -46,7 +46,11 @@ impl Lock {
             | Lock::Share
             | Lock::ShareRowExclusive
             | Lock::Exclusive
-            | Lock::DatabaseWrite => false,
+            | Lock::DatabaseWrite
+            | Lock::MetadataRead
+            | Lock::MetadataWrite
+            | Lock::MetadataUpgradable
+            | Lock::MetadataNoWrite => false,
         }
     }
 
@@ -58,11 +62,27 @@ impl Lock {
             | Lock::Exclusive
             | Lock::AccessExclusive
             | Lock::DatabaseWrite
+            | Lock::MetadataNoWrite
+            | Lock::MetadataExclusive
             | Lock::Unknown => true,
-            Lock::None | Lock::AccessShare | Lock::RowExclusive | Lock::ShareUpdateExclusive => {
-                false
-            }
+            Lock::None
+            | Lock::AccessShare
+            | Lock::RowExclusive
+            | Lock::ShareUpdateExclusive
+            | Lock::MetadataRead
+            | Lock::MetadataWrite
+            | Lock::MetadataUpgradable => false,
         }
+    }
+
+    /// Whether traffic waits behind a statement that waits for it.
+    pub fn queues_traffic(self) -> bool {
+        self.blocks_writes() || self == Lock::MetadataUpgradable
+    }
+
+    /// Whether it lets nothing but reading be.
+    pub fn only_reads(self) -> bool {
+        self <= Lock::AccessShare || self == Lock::MetadataRead
     }
 
     /// The words of the wire.
@@ -77,6 +97,11 @@ impl Lock {
             Lock::Exclusive => "EXCLUSIVE",
             Lock::AccessExclusive => "ACCESS EXCLUSIVE",
             Lock::DatabaseWrite => "DATABASE WRITE",
+            Lock::MetadataRead => "METADATA SHARED READ",
+            Lock::MetadataWrite => "METADATA SHARED WRITE",
+            Lock::MetadataUpgradable => "METADATA SHARED UPGRADABLE",
+            Lock::MetadataNoWrite => "METADATA SHARED NO WRITE",
+            Lock::MetadataExclusive => "METADATA EXCLUSIVE",
             Lock::Unknown => "UNKNOWN",
         }
     }
@@ -94,7 +119,7 @@ impl Statement {
             scans_table: work != Work::Brief,
             in_transaction: true,
             estimated_ms: work.ms(rows),
-            wait: if lock.blocks_writes() {
+            wait: if lock.queues_traffic() {
                 Wait::Short
             } else {
                 Wait::Patient

@@ -86,19 +86,49 @@ pub enum Engine {
     /// PostgreSQL 12 to 18.
     #[serde(rename = "postgresql")]
     PostgreSql,
+    /// MySQL 8.0.13 and later.
+    MySql,
+    /// MariaDB 10.6 and later.
+    MariaDb,
     /// SQLite 3.35 and later.
     Sqlite,
 }
 
 impl Engine {
     /// Every engine, in the order that lists show them.
-    pub const ALL: [Engine; 2] = [Engine::PostgreSql, Engine::Sqlite];
+    pub const ALL: [Engine; 4] = [
+        Engine::PostgreSql,
+        Engine::MySql,
+        Engine::MariaDb,
+        Engine::Sqlite,
+    ];
 
-    /// The word of the document: `postgresql`, `sqlite`.
+    /// The word of the document: `postgresql`, `mysql`, `mariadb`, `sqlite`.
     pub fn word(self) -> &'static str {
         match self {
             Engine::PostgreSql => "postgresql",
+            Engine::MySql => "mysql",
+            Engine::MariaDb => "mariadb",
             Engine::Sqlite => "sqlite",
+        }
+    }
+
+    /// Its own name, for sentences.
+    pub fn title(self) -> &'static str {
+        match self {
+            Engine::PostgreSql => "PostgreSQL",
+            Engine::MySql => "MySQL",
+            Engine::MariaDb => "MariaDB",
+            Engine::Sqlite => "SQLite",
+        }
+    }
+
+    /// Whether it is MySQL or MariaDB, which share a lexer, a catalogue and DDL that commits by
+    /// itself.
+    pub fn is_mysql_family(self) -> bool {
+        match self {
+            Engine::MySql | Engine::MariaDb => true,
+            Engine::PostgreSql | Engine::Sqlite => false,
         }
     }
 }

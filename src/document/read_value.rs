@@ -283,27 +283,20 @@ impl Reader {
         if words.contains(&word) {
             return;
         }
-        let message = if field.key == "database" && matches!(word, "mysql" | "mariadb") {
-            format!(
-                "`{word}` is an engine of the format that this build does not support yet; it \
-                 supports {}",
-                list(words)
-            )
-        } else {
-            let near = match word.to_lowercase().as_str() {
-                "postgres" | "pg" | "pgsql" => Some("postgresql"),
-                "sqlite3" => Some("sqlite"),
-                _ => nearest(word, words.iter().copied()),
-            };
-            let near = near.filter(|n| words.contains(n));
-            let hint = near.map_or(".".to_owned(), |n| format!("; did you mean `{n}`?"));
-            format!(
-                "`{}` is no {} that is known{hint} Known: {}",
-                shorten(word),
-                field.label.to_lowercase(),
-                list(words)
-            )
+        let near = match word.to_lowercase().as_str() {
+            "postgres" | "pg" | "pgsql" => Some("postgresql"),
+            "sqlite3" => Some("sqlite"),
+            "maria" => Some("mariadb"),
+            _ => nearest(word, words.iter().copied()),
         };
+        let near = near.filter(|n| words.contains(n));
+        let hint = near.map_or(".".to_owned(), |n| format!("; did you mean `{n}`?"));
+        let message = format!(
+            "`{}` is no {} that is known{hint} Known: {}",
+            shorten(word),
+            field.label.to_lowercase(),
+            list(words)
+        );
         self.say(node.at, path, message);
     }
 

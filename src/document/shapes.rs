@@ -17,7 +17,7 @@ pub const MIGRATION: Shape = Shape {
         Field::required(
             "database",
             "Engine",
-            FieldKind::Choice(&["postgresql", "sqlite"]),
+            FieldKind::Choice(&["postgresql", "mysql", "mariadb", "sqlite"]),
             "The engine that the document is written for.",
         ),
         Field::optional(

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Subject, Undo};
 use super::drop_constraint::{add_to, refuse_taken, undo_added};
-use super::{postgres, sqlite};
+use super::{mysql, postgres, sqlite};
 use crate::dialect::{expression, lexer, quote};
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::schema::{Constraint, ConstraintKind, Refusal, TableName, World};
@@ -49,8 +49,9 @@ impl AddCheck {
     /// `CHECK (condition)`.
     fn definition(&self, engine: Engine) -> String {
         let sql = self.sql.trim();
-        let has_word = lexer::significant(engine, sql)
-            .is_ok_and(|tokens| matches!(tokens.as_slice(), [a, b, ..] if a.is("check") && b.is_symbol("(")));
+        let has_word = lexer::significant(engine, sql).is_ok_and(
+            |tokens| matches!(tokens.as_slice(), [a, b, ..] if a.is("check") && b.is_symbol("(")),
+        );
         if has_word {
             sql.to_owned()
         } else {
@@ -103,7 +104,7 @@ impl Behave for AddCheck {
 
     fn compile(&self, before: &World) -> Result<Vec<Draft>, Refusal> {
         let table = TableName::parse(&self.table);
-        let name = quote::name(&self.constraint_name);
+        let name = quote::name(before.engine, &self.constraint_name);
         let definition = self.definition(before.engine);
         let add = format!("CONSTRAINT {name} {definition}");
         let title = format!("Add check {} to {table}", self.constraint_name);
@@ -116,15 +117,26 @@ impl Behave for AddCheck {
                 ),
                 postgres::validate(before, &table, &self.constraint_name),
             ]),
-            Engine::Sqlite => Ok(vec![sqlite::rebuild(before, &table, "sql", title, |text| {
-                text.add_constraint(&add);
-                Ok(())
-            })?]),
+            Engine::MySql | Engine::MariaDb => mysql::not_yet(before),
+            Engine::Sqlite => Ok(vec![sqlite::rebuild(
+                before,
+                &table,
+                "sql",
+                title,
+                |text| {
+                    text.add_constraint(&add);
+                    Ok(())
+                },
+            )?]),
         }
     }
 
     fn undo(&self, before: &World) -> Result<Undo, Refusal> {
-        undo_added(before, &TableName::parse(&self.table), &self.constraint_name)
+        undo_added(
+            before,
+            &TableName::parse(&self.table),
+            &self.constraint_name,
+        )
     }
 
     fn sample() -> Self {

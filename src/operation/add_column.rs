@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Subject, Undo};
-use super::{DefaultValue, default, postgres, sqlite};
+use super::{DefaultValue, default, mysql, postgres, sqlite};
 use crate::dialect::expression::{self, Volatility};
 use crate::dialect::statement::Work;
 use crate::dialect::{create_table, lexer, quote};
@@ -104,13 +104,19 @@ impl AddColumn {
 
     /// `name type NOT NULL DEFAULT 1`.
     fn definition(&self, engine: Engine) -> String {
-        let mut out = format!("{} {}", quote::name(&self.column), self.data_type.trim());
+        let mut out = format!(
+            "{} {}",
+            quote::name(engine, &self.column),
+            self.data_type.trim()
+        );
         if !self.nullable {
             out.push_str(" NOT NULL");
         }
         if let Some(default) = self.default_sql(engine) {
             match engine {
-                Engine::PostgreSql => out.push_str(&format!(" DEFAULT {default}")),
+                Engine::PostgreSql | Engine::MySql | Engine::MariaDb => {
+                    out.push_str(&format!(" DEFAULT {default}"));
+                }
                 Engine::Sqlite => {
                     out.push(' ');
                     out.push_str(&create_table::default_clause(&default));
@@ -145,12 +151,18 @@ impl AddColumn {
         for (word, remedy) in [
             ("unique", "add a unique index afterwards"),
             ("primary", "a key needs a new table"),
-            ("stored", "use a VIRTUAL one, or a plain column and a backfill"),
+            (
+                "stored",
+                "use a VIRTUAL one, or a plain column and a backfill",
+            ),
         ] {
             if words.iter().any(|t| t.is(word)) {
                 return Err(Refusal::new(
                     "dataType",
-                    format!("SQLite cannot add a column that is {}; {remedy}", word.to_uppercase()),
+                    format!(
+                        "SQLite cannot add a column that is {}; {remedy}",
+                        word.to_uppercase()
+                    ),
                 ));
             }
         }
@@ -187,7 +199,7 @@ impl Behave for AddColumn {
             return Err(Refusal::new("defaultValue", problem));
         }
         match world.engine {
-            Engine::PostgreSql => {}
+            Engine::PostgreSql | Engine::MySql | Engine::MariaDb => {}
             Engine::Sqlite => self.sqlite_refuses()?,
         }
         let column = Column {
@@ -209,7 +221,7 @@ impl Behave for AddColumn {
         let table = TableName::parse(&self.table);
         let sql = format!(
             "ALTER TABLE {} ADD COLUMN {}",
-            quote::table(&table),
+            quote::table(before.engine, &table),
             self.definition(before.engine)
         );
         let statement = match before.engine {
@@ -221,6 +233,7 @@ impl Behave for AddColumn {
                 };
                 Statement::new(sql, Lock::AccessExclusive, work, before.rows(&table))
             }
+            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
             Engine::Sqlite => sqlite::write(sql),
         };
         Ok(vec![Draft::transaction(
@@ -232,14 +245,15 @@ impl Behave for AddColumn {
 
     fn undo(&self, before: &World) -> Result<Undo, Refusal> {
         let table = TableName::parse(&self.table);
-        let column = quote::name(&self.column);
+        let column = quote::name(before.engine, &self.column);
         let statement = match before.engine {
             Engine::PostgreSql => {
                 postgres::alter(&table, &format!("DROP COLUMN IF EXISTS {column}"))
             }
+            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
             Engine::Sqlite => sqlite::write(format!(
                 "ALTER TABLE {} DROP COLUMN {column}",
-                quote::table(&table)
+                quote::table(before.engine, &table)
             )),
         };
         Ok(Undo::whole(vec![Draft::transaction(

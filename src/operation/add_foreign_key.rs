@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Subject, Undo};
 use super::drop_constraint::{add_to, refuse_taken, undo_added};
-use super::{postgres, sqlite};
+use super::{mysql, postgres, sqlite};
 use crate::dialect::quote;
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::plan::{Lock, Statement};
@@ -95,7 +95,12 @@ impl AddForeignKey {
         title: "Add a foreign key",
         help: "Rows must point to a row of the other table; rows that are there are checked without holding up writers.",
         fields: &[
-            Field::required("table", "Table", FieldKind::Table, "The table whose rows point."),
+            Field::required(
+                "table",
+                "Table",
+                FieldKind::Table,
+                "The table whose rows point.",
+            ),
             Field::required(
                 "constraintName",
                 "Constraint name",
@@ -140,15 +145,15 @@ impl AddForeignKey {
     fn definition(&self, engine: Engine) -> String {
         let target = TableName::parse(&self.ref_table);
         let target = match engine {
-            Engine::PostgreSql => quote::table(&target),
-            Engine::Sqlite => quote::name(&target.name),
+            Engine::PostgreSql | Engine::MySql | Engine::MariaDb => quote::table(engine, &target),
+            Engine::Sqlite => quote::name(engine, &target.name),
         };
         let mut out = format!(
             "FOREIGN KEY ({}) REFERENCES {target}",
-            quote::names(&self.columns)
+            quote::names(engine, &self.columns)
         );
         if let Some(columns) = &self.ref_columns {
-            out.push_str(&format!(" ({})", quote::names(columns)));
+            out.push_str(&format!(" ({})", quote::names(engine, columns)));
         }
         if let Some(action) = self.on_delete {
             out.push_str(&format!(" ON DELETE {}", action.sql()));
@@ -234,13 +239,16 @@ impl Behave for AddForeignKey {
         let target = TableName::parse(&self.ref_table);
         let add = format!(
             "CONSTRAINT {} {}",
-            quote::name(&self.constraint_name),
+            quote::name(before.engine, &self.constraint_name),
             self.definition(before.engine)
         );
         let title = format!("Add foreign key {} to {table}", self.constraint_name);
         match before.engine {
             Engine::PostgreSql => {
-                let sql = format!("ALTER TABLE {} ADD {add} NOT VALID", quote::table(&table));
+                let sql = format!(
+                    "ALTER TABLE {} ADD {add} NOT VALID",
+                    quote::table(Engine::PostgreSql, &table)
+                );
                 Ok(vec![
                     Draft::transaction(
                         title,
@@ -251,6 +259,7 @@ impl Behave for AddForeignKey {
                     postgres::validate(before, &table, &self.constraint_name).touching(&target),
                 ])
             }
+            Engine::MySql | Engine::MariaDb => mysql::not_yet(before),
             Engine::Sqlite => Ok(vec![
                 sqlite::rebuild(before, &table, "columns", title, |text| {
                     text.add_constraint(&add);
@@ -262,7 +271,11 @@ impl Behave for AddForeignKey {
     }
 
     fn undo(&self, before: &World) -> Result<Undo, Refusal> {
-        let mut undo = undo_added(before, &TableName::parse(&self.table), &self.constraint_name)?;
+        let mut undo = undo_added(
+            before,
+            &TableName::parse(&self.table),
+            &self.constraint_name,
+        )?;
         let target = TableName::parse(&self.ref_table);
         undo.drafts = undo
             .drafts

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Subject, Undo};
-use super::{default, postgres, sqlite};
+use super::{default, mysql, postgres, sqlite};
 use crate::dialect::statement::Work;
 use crate::dialect::{expression, lexer, quote};
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
@@ -114,7 +114,7 @@ impl AddIndex {
         let bare = key.trim();
         let refuse = |problem| Refusal::new("columns", format!("{bare}: {problem}"));
         if world.column(table, bare).is_some() {
-            return Ok(quote::name(bare));
+            return Ok(quote::name(engine, bare));
         }
         let tokens = lexer::significant(engine, bare).map_err(|e| refuse(e.to_string()))?;
         let Some((first, rest)) = tokens.split_first() else {
@@ -132,9 +132,13 @@ impl AddIndex {
             .any(|t| KEY_WORDS.iter().any(|w| t.is(w)) || t.text.ends_with("_ops"));
         match first.name(engine) {
             Some(name) if ordered && expression::expression_problem(engine, bare).is_none() => {
-                Ok(format!("{} {}", quote::name(&name), expression::span(bare, rest)))
+                Ok(format!(
+                    "{} {}",
+                    quote::name(engine, &name),
+                    expression::span(bare, rest)
+                ))
             }
-            Some(_) | None => Ok(quote::name(bare)),
+            Some(_) | None => Ok(quote::name(engine, bare)),
         }
     }
 
@@ -148,14 +152,17 @@ impl AddIndex {
         let unique = if self.unique { "UNIQUE " } else { "" };
         let mode = if concurrently { "CONCURRENTLY " } else { "" };
         let (name, on) = match world.engine {
-            Engine::PostgreSql => (quote::name(&self.name()), quote::table(&table)),
+            Engine::PostgreSql | Engine::MySql | Engine::MariaDb => (
+                quote::name(world.engine, &self.name()),
+                quote::table(world.engine, &table),
+            ),
             Engine::Sqlite => (
-                quote::within(&table, &self.name()),
-                quote::name(&table.name),
+                quote::within(world.engine, &table, &self.name()),
+                quote::name(world.engine, &table.name),
             ),
         };
         let method = match &self.method {
-            Some(method) => format!(" USING {}", quote::name(method)),
+            Some(method) => format!(" USING {}", quote::name(world.engine, method)),
             None => String::new(),
         };
         let predicate = match &self.predicate {
@@ -252,6 +259,7 @@ impl Behave for AddIndex {
         let name = self.name();
         let (lock, concurrent) = match before.engine {
             Engine::PostgreSql => (Lock::Share, self.concurrent),
+            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
             Engine::Sqlite => (Lock::DatabaseWrite, false),
         };
         let sql = self.sql(before, concurrent)?;
@@ -270,12 +278,13 @@ impl Behave for AddIndex {
         let name = self.name();
         Ok(Undo::whole(vec![match before.engine {
             Engine::PostgreSql => postgres::drop_index(&table, &name),
+            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
             Engine::Sqlite => Draft::transaction(
                 format!("Drop index {name} of {table}"),
                 &table,
                 vec![sqlite::write(format!(
                     "DROP INDEX IF EXISTS {}",
-                    quote::within(&table, &name)
+                    quote::within(Engine::Sqlite, &table, &name)
                 ))],
             ),
         }]))

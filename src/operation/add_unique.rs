@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Subject, Undo};
 use super::drop_constraint::{add_to, refuse_taken, undo_added};
-use super::{postgres, sqlite};
+use super::{mysql, postgres, sqlite};
 use crate::dialect::quote;
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::schema::{Constraint, ConstraintKind, Index, Refusal, TableName, World};
@@ -46,8 +46,8 @@ impl AddUnique {
 }
 
 impl AddUnique {
-    fn definition(&self) -> String {
-        format!("UNIQUE ({})", quote::names(&self.columns))
+    fn definition(&self, engine: Engine) -> String {
+        format!("UNIQUE ({})", quote::names(engine, &self.columns))
     }
 }
 
@@ -70,7 +70,10 @@ impl Behave for AddUnique {
     fn apply(&self, world: &mut World) -> Result<(), Refusal> {
         let table = TableName::parse(&self.table);
         if self.columns.is_empty() {
-            return Err(Refusal::new("columns", "a unique constraint needs a column"));
+            return Err(Refusal::new(
+                "columns",
+                "a unique constraint needs a column",
+            ));
         }
         for column in &self.columns {
             world.need_column(&table, "columns", column)?;
@@ -102,7 +105,7 @@ impl Behave for AddUnique {
             name: self.constraint_name.clone(),
             kind: ConstraintKind::Unique,
             columns: self.columns.clone(),
-            definition: self.definition(),
+            definition: self.definition(world.engine),
             validated: true,
             references: None,
         };
@@ -111,16 +114,11 @@ impl Behave for AddUnique {
 
     fn compile(&self, before: &World) -> Result<Vec<Draft>, Refusal> {
         let table = TableName::parse(&self.table);
-        let name = quote::name(&self.constraint_name);
+        let name = quote::name(before.engine, &self.constraint_name);
         let title = format!("Add unique constraint {} to {table}", self.constraint_name);
         match before.engine {
             Engine::PostgreSql => Ok(vec![
-                postgres::build_index(
-                    before,
-                    &table,
-                    &self.constraint_name,
-                    self.index_sql(true),
-                ),
+                postgres::build_index(before, &table, &self.constraint_name, self.index_sql(true)),
                 Draft::transaction(
                     title,
                     &table,
@@ -130,13 +128,17 @@ impl Behave for AddUnique {
                     )],
                 ),
             ]),
+            Engine::MySql | Engine::MariaDb => mysql::not_yet(before),
             Engine::Sqlite => Ok(vec![sqlite::rebuild(
                 before,
                 &table,
                 "columns",
                 title,
                 |text| {
-                    text.add_constraint(&format!("CONSTRAINT {name} {}", self.definition()));
+                    text.add_constraint(&format!(
+                        "CONSTRAINT {name} {}",
+                        self.definition(before.engine)
+                    ));
                     Ok(())
                 },
             )?]),
@@ -169,9 +171,9 @@ impl AddUnique {
         format!(
             "CREATE UNIQUE INDEX {}{} ON {} ({})",
             if concurrently { "CONCURRENTLY " } else { "" },
-            quote::name(&self.constraint_name),
-            quote::table(&table),
-            quote::names(&self.columns)
+            quote::name(Engine::PostgreSql, &self.constraint_name),
+            quote::table(Engine::PostgreSql, &table),
+            quote::names(Engine::PostgreSql, &self.columns)
         )
     }
 }

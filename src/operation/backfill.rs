@@ -88,6 +88,8 @@ fn walk(world: &World, name: &TableName) -> WalkKey {
     match world.engine {
         Engine::PostgreSql if table.primary_key.is_empty() => WalkKey::Ctid,
         Engine::PostgreSql => key(),
+        Engine::MySql | Engine::MariaDb if table.primary_key.is_empty() => WalkKey::Unknown,
+        Engine::MySql | Engine::MariaDb => key(),
         Engine::Sqlite if sqlite::without_rowid(table) => key(),
         Engine::Sqlite => match sqlite::rowid(table) {
             Some(name) => WalkKey::RowId { name },
@@ -97,11 +99,11 @@ fn walk(world: &World, name: &TableName) -> WalkKey {
 }
 
 /// The condition that bounds a batch, for people.
-fn bounds(key: &WalkKey) -> String {
+fn bounds(engine: Engine, key: &WalkKey) -> String {
     let between = |what: String| format!("{what} > $1 AND {what} <= $2");
     match key {
         WalkKey::Key { columns } => {
-            let names = quote::names(columns.iter().map(|(name, _)| name));
+            let names = quote::names(engine, columns.iter().map(|(name, _)| name));
             between(if columns.len() == 1 {
                 names
             } else {
@@ -124,10 +126,10 @@ fn action(
 ) -> plan::Backfill {
     let key = walk(world, table);
     let rows = world.rows(table);
-    let table_sql = quote::table(table);
+    let table_sql = quote::table(world.engine, table);
     let sql = format!(
         "UPDATE {table_sql} SET {set_sql} WHERE {} AND ({pending_sql})",
-        bounds(&key)
+        bounds(world.engine, &key)
     );
     let shown = Statement {
         estimated_ms: BRIEF_MS + rows / ROWS_PER_MS,
@@ -139,6 +141,7 @@ fn action(
             sql,
             match world.engine {
                 Engine::PostgreSql => Lock::RowExclusive,
+                Engine::MySql | Engine::MariaDb => Lock::MetadataWrite,
                 Engine::Sqlite => Lock::DatabaseWrite,
             },
         )
@@ -215,24 +218,26 @@ fn is_old(world: &World, table: &TableName, column: &str) -> bool {
 }
 
 fn pending_of(world: &World, table: &TableName, assignment: &Assignment) -> String {
-    let name = quote::name(&assignment.column);
+    let name = quote::name(world.engine, &assignment.column);
     let known = world.column(table, &assignment.column);
     let cast = match world.engine {
         Engine::PostgreSql
-            if known.is_some_and(|c| {
-                BY_TEXT.contains(&c.data_type.to_lowercase().as_str())
-            }) =>
+            if known.is_some_and(|c| BY_TEXT.contains(&c.data_type.to_lowercase().as_str())) =>
         {
             "::text"
         }
-        Engine::PostgreSql | Engine::Sqlite => "",
+        Engine::PostgreSql | Engine::MySql | Engine::MariaDb | Engine::Sqlite => "",
     };
+    let expression = &assignment.expression;
     let (same, other) = match world.engine {
         Engine::PostgreSql => ("IS NOT DISTINCT FROM", "IS DISTINCT FROM"),
+        Engine::MySql | Engine::MariaDb => ("<=>", "<=>"),
         Engine::Sqlite => ("IS", "IS NOT"),
     };
     if is_old(world, table, &assignment.column) {
-        let expression = &assignment.expression;
+        if world.engine.is_mysql_family() {
+            return format!("(NOT ({name} <=> ({expression})))");
+        }
         return format!("({name}{cast} {other} ({expression}){cast})");
     }
     match world.added(table, &assignment.column) {
@@ -272,7 +277,10 @@ impl Behave for Backfill {
             if generated {
                 return Err(Refusal::new(
                     "sql",
-                    format!("{table}.{} is generated: nobody can write it", assignment.column),
+                    format!(
+                        "{table}.{} is generated: nobody can write it",
+                        assignment.column
+                    ),
                 ));
             }
         }

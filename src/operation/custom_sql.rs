@@ -8,7 +8,7 @@ use crate::dialect::lexer;
 use crate::dialect::split::{self, Piece};
 use crate::dialect::statement::ASSUMED_ROWS;
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
-use crate::plan::{Action, Lock, Statement};
+use crate::plan::{Action, Statement};
 use crate::schema::{Refusal, TableName, World};
 
 /// Runs statements as written.
@@ -218,7 +218,7 @@ impl Behave for CustomSql {
         let only_reads = self
             .statements(before.engine)
             .iter()
-            .all(|(_, facts)| facts.lock <= Lock::AccessShare && !facts.changes_schema);
+            .all(|(_, facts)| facts.lock.only_reads() && !facts.changes_schema);
         Ok(Undo {
             drafts: Vec::new(),
             loss: if only_reads {

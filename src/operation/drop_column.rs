@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backfill;
 use super::behave::{Behave, Draft, Loss, Subject, Undo};
-use super::{SetNotNull, dual_write, postgres, sqlite};
+use super::{SetNotNull, dual_write, mysql, postgres, sqlite};
 use crate::dialect::create_table::{self, CreateTable};
 use crate::dialect::statement::Work;
 use crate::dialect::{expression, quote};
@@ -105,7 +105,7 @@ impl DropColumn {
             let named =
                 index.columns.contains(&self.column) || stands_in(&index.definition, &self.column);
             if named && !index.definition.is_empty() {
-                let name = quote::within(table, &index.name);
+                let name = quote::within(Engine::Sqlite, table, &index.name);
                 first.push(sqlite::write(format!("DROP INDEX IF EXISTS {name}")));
             }
         }
@@ -137,8 +137,8 @@ impl DropColumn {
         first.push(Statement::new(
             format!(
                 "ALTER TABLE {} DROP COLUMN {}",
-                quote::table(table),
-                quote::name(&self.column)
+                quote::table(Engine::Sqlite, table),
+                quote::name(Engine::Sqlite, &self.column)
             ),
             Lock::DatabaseWrite,
             Work::Rewrite,
@@ -153,9 +153,11 @@ impl DropColumn {
             return Ok(Vec::new());
         };
         let engine = before.engine;
-        let name = quote::name(&self.column);
+        let name = quote::name(engine, &self.column);
         let default = match (&column.default, engine) {
-            (Some(default), Engine::PostgreSql) => format!(" DEFAULT {default}"),
+            (Some(default), Engine::PostgreSql | Engine::MySql | Engine::MariaDb) => {
+                format!(" DEFAULT {default}")
+            }
             (Some(default), Engine::Sqlite) => {
                 format!(" {}", create_table::default_clause(default))
             }
@@ -166,9 +168,10 @@ impl DropColumn {
             Engine::PostgreSql => {
                 postgres::alter(table, &format!("ADD COLUMN IF NOT EXISTS {definition}"))
             }
+            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
             Engine::Sqlite => sqlite::write(format!(
                 "ALTER TABLE {} ADD COLUMN {definition}",
-                quote::table(table)
+                quote::table(engine, table)
             )),
         }];
         let parted = self.parted(before, table);
@@ -276,7 +279,10 @@ impl Behave for DropColumn {
                 }
                 statements.push(postgres::alter(
                     &table,
-                    &format!("DROP COLUMN {}", quote::name(&self.column)),
+                    &format!(
+                        "DROP COLUMN {}",
+                        quote::name(Engine::PostgreSql, &self.column)
+                    ),
                 ));
                 let draft = Draft::transaction(
                     format!("Drop column {table}.{}", self.column),
@@ -288,6 +294,7 @@ impl Behave for DropColumn {
                     others.iter().fold(draft, |d, other| d.touching(other)),
                 ])
             }
+            Engine::MySql | Engine::MariaDb => mysql::not_yet(before),
             Engine::Sqlite => self.sqlite(before, &table),
         }
     }

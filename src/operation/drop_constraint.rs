@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Subject, Undo};
-use super::{postgres, sqlite};
+use super::{mysql, postgres, sqlite};
 use crate::dialect::{lexer, quote};
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::plan::{Lock, Statement};
@@ -66,7 +66,7 @@ pub(super) fn add_to(
 ) -> Result<(), Refusal> {
     let text = format!(
         "CONSTRAINT {} {}",
-        quote::name(&constraint.name),
+        quote::name(world.engine, &constraint.name),
         constraint.definition
     );
     world
@@ -83,11 +83,10 @@ pub(super) fn add_to(
 pub(super) fn undo_added(before: &World, table: &TableName, name: &str) -> Result<Undo, Refusal> {
     Ok(Undo::whole(vec![match before.engine {
         Engine::PostgreSql => postgres::drop_constraint(table, name),
-        Engine::Sqlite => sqlite::restore(
-            before,
-            table,
-            format!("Drop constraint {name} of {table}"),
-        )?,
+        Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
+        Engine::Sqlite => {
+            sqlite::restore(before, table, format!("Drop constraint {name} of {table}"))?
+        }
     }]))
 }
 
@@ -102,13 +101,13 @@ impl DropConstraint {
 
     /// What makes it again, without holding up anybody where that can be.
     fn again(&self, before: &World, table: &TableName, known: &Constraint) -> Vec<Draft> {
-        let name = quote::name(&known.name);
+        let name = quote::name(Engine::PostgreSql, &known.name);
         let title = format!("Add constraint {} to {table} again", known.name);
         let add = |lock, suffix: &str| {
             Statement::brief(
                 format!(
                     "ALTER TABLE {} ADD CONSTRAINT {name} {}{suffix}",
-                    quote::table(table),
+                    quote::table(Engine::PostgreSql, table),
                     known.definition
                 ),
                 lock,
@@ -122,8 +121,11 @@ impl DropConstraint {
                         Lock::AccessExclusive
                     }
                 };
-                let mut drafts =
-                    vec![Draft::transaction(title, table, vec![add(lock, " NOT VALID")])];
+                let mut drafts = vec![Draft::transaction(
+                    title,
+                    table,
+                    vec![add(lock, " NOT VALID")],
+                )];
                 if known.validated {
                     drafts.push(postgres::validate(before, table, &known.name));
                 }
@@ -132,8 +134,8 @@ impl DropConstraint {
             ConstraintKind::Unique if is_plain_unique(known) => {
                 let index = format!(
                     "CREATE UNIQUE INDEX CONCURRENTLY {name} ON {} ({})",
-                    quote::table(table),
-                    quote::names(&known.columns)
+                    quote::table(Engine::PostgreSql, table),
+                    quote::names(Engine::PostgreSql, &known.columns)
                 );
                 let using = format!("ADD CONSTRAINT {name} UNIQUE USING INDEX {name}");
                 vec![
@@ -154,8 +156,7 @@ impl DropConstraint {
 
 /// `UNIQUE (a, b)` and no more: no INCLUDE, no DEFERRABLE, no NULLS NOT DISTINCT.
 fn is_plain_unique(constraint: &Constraint) -> bool {
-    let tokens =
-        lexer::significant(Engine::PostgreSql, &constraint.definition).unwrap_or_default();
+    let tokens = lexer::significant(Engine::PostgreSql, &constraint.definition).unwrap_or_default();
     matches!(tokens.as_slice(), [unique, open, .., close]
         if unique.is("unique") && open.is_symbol("(") && close.is_symbol(")"))
         && !tokens.iter().any(|t| t.is("include"))
@@ -215,9 +216,13 @@ impl Behave for DropConstraint {
                 &table,
                 vec![postgres::alter(
                     &table,
-                    &format!("DROP CONSTRAINT {}", quote::name(&self.constraint_name)),
+                    &format!(
+                        "DROP CONSTRAINT {}",
+                        quote::name(Engine::PostgreSql, &self.constraint_name)
+                    ),
                 )],
             ),
+            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
             Engine::Sqlite => sqlite::rebuild(before, &table, "constraintName", title, |text| {
                 text.drop_constraint(&self.constraint_name)
             })?,
@@ -240,6 +245,7 @@ impl Behave for DropConstraint {
                 Some(known) => Undo::whole(self.again(before, &table, known)),
                 None => Undo::nothing(),
             }),
+            Engine::MySql | Engine::MariaDb => mysql::not_yet(before),
             Engine::Sqlite => Ok(Undo::whole(vec![sqlite::restore(before, &table, title)?])),
         }
     }

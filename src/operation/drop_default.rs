@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Subject, Undo};
 use super::set_default::{default_undo, refuse_held_default};
-use super::{postgres, sqlite};
+use super::{mysql, postgres, sqlite};
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::schema::{Refusal, TableName, World};
 
@@ -65,6 +65,7 @@ impl Behave for DropDefault {
                 &table,
                 vec![postgres::alter_column(&table, &self.column, "DROP DEFAULT")],
             ),
+            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
             Engine::Sqlite => sqlite::rebuild(before, &table, "column", title, |text| {
                 text.drop_default(&self.column)
             })?,

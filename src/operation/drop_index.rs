@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Subject, Undo};
-use super::{default, postgres, sqlite};
+use super::{default, mysql, postgres, sqlite};
 use crate::dialect::statement::Work;
 use crate::dialect::{lexer, quote};
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
@@ -93,17 +93,16 @@ impl Behave for DropIndex {
 
     fn compile(&self, before: &World) -> Result<Vec<Draft>, Refusal> {
         let table = TableName::parse(&self.table);
-        let index = quote::within(&table, &self.index_name);
+        let index = quote::within(before.engine, &table, &self.index_name);
         let sql = format!("DROP INDEX {index}");
         Ok(vec![match before.engine {
-            Engine::PostgreSql if self.concurrent => {
-                postgres::drop_index(&table, &self.index_name)
-            }
+            Engine::PostgreSql if self.concurrent => postgres::drop_index(&table, &self.index_name),
             Engine::PostgreSql => Draft::transaction(
                 format!("Drop index {} of {table}", self.index_name),
                 &table,
                 vec![Statement::brief(sql, Lock::AccessExclusive)],
             ),
+            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
             Engine::Sqlite => Draft::transaction(
                 format!("Drop index {} of {table}", self.index_name),
                 &table,
@@ -122,12 +121,10 @@ impl Behave for DropIndex {
             return Ok(Undo::nothing());
         };
         Ok(Undo::whole(vec![match before.engine {
-            Engine::PostgreSql => postgres::build_index(
-                before,
-                &table,
-                &self.index_name,
-                concurrently(&definition),
-            ),
+            Engine::PostgreSql => {
+                postgres::build_index(before, &table, &self.index_name, concurrently(&definition))
+            }
+            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
             Engine::Sqlite => Draft::transaction(
                 format!("Build index {} on {table} again", self.index_name),
                 &table,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Subject, Undo};
-use super::{SetNotNull, postgres, sqlite};
+use super::{SetNotNull, mysql, postgres, sqlite};
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::schema::{Refusal, TableName, World};
 
@@ -61,8 +61,13 @@ impl Behave for DropNotNull {
             Engine::PostgreSql => Draft::transaction(
                 title,
                 &table,
-                vec![postgres::alter_column(&table, &self.column, "DROP NOT NULL")],
+                vec![postgres::alter_column(
+                    &table,
+                    &self.column,
+                    "DROP NOT NULL",
+                )],
             ),
+            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
             Engine::Sqlite => sqlite::rebuild(before, &table, "column", title, |text| {
                 text.drop_not_null(&self.column)
             })?,
@@ -87,6 +92,7 @@ impl Behave for DropNotNull {
                 };
                 Ok(Undo::whole(set.compile(&between)?))
             }
+            Engine::MySql | Engine::MariaDb => mysql::not_yet(before),
             Engine::Sqlite => {
                 let title = format!("Forbid NULL in {table}.{} again", self.column);
                 Ok(Undo::whole(vec![sqlite::restore(before, &table, title)?]))

@@ -22,7 +22,7 @@ pub(super) fn definition(world: &World, table: &TableName, sides: Sides) -> Dual
     let held = |column: String| {
         let default = match world.engine {
             Engine::PostgreSql => world.column(table, &column).and_then(|c| c.default.clone()),
-            Engine::Sqlite => None,
+            Engine::MySql | Engine::MariaDb | Engine::Sqlite => None,
         };
         HeldColumn { column, default }
     };
@@ -34,7 +34,7 @@ pub(super) fn definition(world: &World, table: &TableName, sides: Sides) -> Dual
         backward: sides.backward,
         trigger: match world.engine {
             Engine::PostgreSql => format!("{LAST}{stem}"),
-            Engine::Sqlite => stem,
+            Engine::MySql | Engine::MariaDb | Engine::Sqlite => stem,
         },
     }
 }
@@ -58,7 +58,7 @@ pub(super) fn inherited_default(
     };
     let engine = world.engine;
     if let [other] = others.as_slice()
-        && *conversion == quote::name(&other.column)
+        && *conversion == quote::name(engine, &other.column)
     {
         return other.default.clone();
     }
@@ -108,7 +108,7 @@ pub(super) fn install(
                 Statement::brief(
                     format!(
                         "COMMENT ON FUNCTION {function}() IS {}",
-                        quote::literal(&dual_write.marker())
+                        quote::literal(Engine::PostgreSql, &dual_write.marker())
                     ),
                     Lock::None,
                 ),
@@ -121,13 +121,14 @@ pub(super) fn install(
             out.push(Statement::brief(
                 format!(
                     "CREATE TRIGGER {} BEFORE INSERT OR UPDATE ON {} FOR EACH ROW EXECUTE FUNCTION {function}()",
-                    quote::name(&dual_write.trigger),
-                    quote::table(table)
+                    quote::name(Engine::PostgreSql, &dual_write.trigger),
+                    quote::table(Engine::PostgreSql, table)
                 ),
                 Lock::ShareRowExclusive,
             ));
             out
         }
+        Engine::MySql | Engine::MariaDb => Vec::new(),
         Engine::Sqlite => trigger_texts(world.table(table), table, dual_write)
             .into_iter()
             .map(write)
@@ -142,8 +143,8 @@ pub(super) fn remove(engine: Engine, table: &TableName, dual_write: &DualWrite) 
             Statement::brief(
                 format!(
                     "DROP TRIGGER IF EXISTS {} ON {}",
-                    quote::name(&dual_write.trigger),
-                    quote::table(table)
+                    quote::name(Engine::PostgreSql, &dual_write.trigger),
+                    quote::table(Engine::PostgreSql, table)
                 ),
                 Lock::AccessExclusive,
             ),
@@ -152,9 +153,15 @@ pub(super) fn remove(engine: Engine, table: &TableName, dual_write: &DualWrite) 
                 Lock::None,
             ),
         ],
+        Engine::MySql | Engine::MariaDb => Vec::new(),
         Engine::Sqlite => sqlite_names(dual_write)
             .iter()
-            .map(|name| write(format!("DROP TRIGGER IF EXISTS {}", quote::name(name))))
+            .map(|name| {
+                write(format!(
+                    "DROP TRIGGER IF EXISTS {}",
+                    quote::name(Engine::Sqlite, name)
+                ))
+            })
             .collect(),
     }
 }
@@ -184,7 +191,7 @@ fn function_name(dual_write: &DualWrite) -> String {
         .trigger
         .strip_prefix(LAST)
         .unwrap_or(&dual_write.trigger);
-    format!("bellows.{}", quote::name(stem))
+    format!("bellows.{}", quote::name(Engine::PostgreSql, stem))
 }
 
 /// An expression in parentheses.

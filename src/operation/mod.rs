@@ -10,6 +10,7 @@ use behave::Behave;
 
 mod behave;
 mod dual_write;
+mod mysql;
 mod postgres;
 mod sqlite;
 #[cfg(test)]

@@ -3,13 +3,17 @@
 use super::behave::Draft;
 use crate::dialect::quote;
 use crate::dialect::statement::Work;
+use crate::document::Engine;
 use crate::plan::{Action, Lock, Statement};
 use crate::schema::{TableName, World};
 
 /// `ALTER TABLE t <action>` that blocks everybody for a moment.
 pub(super) fn alter(table: &TableName, action: &str) -> Statement {
     Statement::brief(
-        format!("ALTER TABLE {} {action}", quote::table(table)),
+        format!(
+            "ALTER TABLE {} {action}",
+            quote::table(Engine::PostgreSql, table)
+        ),
         Lock::AccessExclusive,
     )
 }
@@ -18,7 +22,10 @@ pub(super) fn alter(table: &TableName, action: &str) -> Statement {
 pub(super) fn alter_column(table: &TableName, column: &str, action: &str) -> Statement {
     alter(
         table,
-        &format!("ALTER COLUMN {} {action}", quote::name(column)),
+        &format!(
+            "ALTER COLUMN {} {action}",
+            quote::name(Engine::PostgreSql, column)
+        ),
     )
 }
 
@@ -27,8 +34,8 @@ pub(super) fn validate(world: &World, table: &TableName, constraint: &str) -> Dr
     let statement = Statement::new(
         format!(
             "ALTER TABLE {} VALIDATE CONSTRAINT {}",
-            quote::table(table),
-            quote::name(constraint)
+            quote::table(Engine::PostgreSql, table),
+            quote::name(Engine::PostgreSql, constraint)
         ),
         Lock::ShareUpdateExclusive,
         Work::Scan,
@@ -69,7 +76,7 @@ pub(super) fn drop_index(table: &TableName, index: &str) -> Draft {
             statement: Statement::brief(
                 format!(
                     "DROP INDEX CONCURRENTLY IF EXISTS {}",
-                    quote::within(table, index)
+                    quote::within(Engine::PostgreSql, table, index)
                 ),
                 Lock::ShareUpdateExclusive,
             )
@@ -87,7 +94,10 @@ pub(super) fn drop_constraint(table: &TableName, constraint: &str) -> Draft {
         table,
         vec![alter(
             table,
-            &format!("DROP CONSTRAINT IF EXISTS {}", quote::name(constraint)),
+            &format!(
+                "DROP CONSTRAINT IF EXISTS {}",
+                quote::name(Engine::PostgreSql, constraint)
+            ),
         )],
     )
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Subject, Undo};
-use super::{DefaultValue, postgres, sqlite};
+use super::{DefaultValue, mysql, postgres, sqlite};
 use crate::dialect::{expression, quote};
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::schema::{Refusal, TableName, World};
@@ -61,6 +61,7 @@ pub(super) fn default_undo(
                 vec![postgres::alter_column(table, column, &action)],
             )]))
         }
+        Engine::MySql | Engine::MariaDb => mysql::not_yet(before),
         Engine::Sqlite => Ok(Undo::whole(vec![sqlite::restore(before, table, title)?])),
     }
 }
@@ -127,6 +128,7 @@ impl Behave for SetDefault {
                     &format!("SET DEFAULT {default}"),
                 )],
             ),
+            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
             Engine::Sqlite => sqlite::rebuild(before, &table, "column", title, |text| {
                 text.set_default(&self.column, &default)
             })?,

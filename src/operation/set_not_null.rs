@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Subject, Undo};
-use super::{postgres, sqlite};
+use super::{mysql, postgres, sqlite};
 use crate::dialect::quote;
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::schema::{Refusal, TableName, World};
@@ -75,10 +75,10 @@ impl Behave for SetNotNull {
                     return Ok(vec![Draft::transaction(title, &table, vec![set])]);
                 }
                 let check = self.check_name(&table);
-                let name = quote::name(&check);
+                let name = quote::name(Engine::PostgreSql, &check);
                 let add = format!(
                     "ADD CONSTRAINT {name} CHECK ({} IS NOT NULL) NOT VALID",
-                    quote::name(&self.column)
+                    quote::name(Engine::PostgreSql, &self.column)
                 );
                 // Each in a transaction of its own: the scan must not run under the lock of the
                 // first, nor may the last wait for its lock with the scan's work at stake.
@@ -99,6 +99,7 @@ impl Behave for SetNotNull {
                     ),
                 ])
             }
+            Engine::MySql | Engine::MariaDb => mysql::not_yet(before),
             Engine::Sqlite => Ok(vec![sqlite::rebuild(
                 before,
                 &table,
@@ -114,7 +115,7 @@ impl Behave for SetNotNull {
         let title = format!("Allow NULL in {table}.{}", self.column);
         match before.engine {
             Engine::PostgreSql => {
-                let check = quote::name(&self.check_name(&table));
+                let check = quote::name(Engine::PostgreSql, &self.check_name(&table));
                 let was_nullable = before
                     .column(&table, &self.column)
                     .is_none_or(|c| c.nullable);
@@ -130,6 +131,7 @@ impl Behave for SetNotNull {
                     ],
                 )]))
             }
+            Engine::MySql | Engine::MariaDb => mysql::not_yet(before),
             Engine::Sqlite => Ok(Undo::whole(vec![sqlite::restore(before, &table, title)?])),
         }
     }

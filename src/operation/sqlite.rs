@@ -71,12 +71,15 @@ fn statements(
     text: &CreateTable,
 ) -> Vec<Statement> {
     let new = new_name(name);
-    let (old_sql, new_sql) = (quote::table(name), quote::name(&new));
+    let (old_sql, new_sql) = (
+        quote::table(Engine::Sqlite, name),
+        quote::name(Engine::Sqlite, &new),
+    );
     let mut columns: Vec<String> = table
         .columns
         .iter()
         .filter(|c| !c.generated)
-        .map(|c| quote::name(&c.name))
+        .map(|c| quote::name(Engine::Sqlite, &c.name))
         .collect();
     // Rows keep their rowid: a full-text index beside the table may go by it.
     if !text.without_rowid() && !has_integer_key(table) {
@@ -96,12 +99,12 @@ fn statements(
         // The counter may be past the greatest key that is left.
         out.push(write(format!(
             "DELETE FROM sqlite_sequence WHERE name = {}",
-            quote::literal(&new)
+            quote::literal(Engine::Sqlite, &new)
         )));
         out.push(write(format!(
             "INSERT INTO sqlite_sequence (name, seq) SELECT {}, seq FROM sqlite_sequence WHERE name = {}",
-            quote::literal(&new),
-            quote::literal(&name.name)
+            quote::literal(Engine::Sqlite, &new),
+            quote::literal(Engine::Sqlite, &name.name)
         )));
     }
     out.push(write(format!("DROP TABLE {old_sql}")));
@@ -110,7 +113,7 @@ fn statements(
     out.push(write("PRAGMA legacy_alter_table = ON"));
     out.push(write(format!(
         "ALTER TABLE {new_sql} RENAME TO {}",
-        quote::name(&name.name)
+        quote::name(Engine::Sqlite, &name.name)
     )));
     out.push(write("PRAGMA legacy_alter_table = OFF"));
     for sql in &table.dependents {
@@ -135,8 +138,8 @@ fn statements(
 
 /// The sequence for reading: with what nobody knows left out, so that none of it would run.
 fn elided(name: &TableName) -> Vec<Statement> {
-    let new = quote::name(&new_name(name));
-    let old = quote::table(name);
+    let new = quote::name(Engine::Sqlite, &new_name(name));
+    let old = quote::table(Engine::Sqlite, name);
     vec![
         write(format!(
             "CREATE TABLE {new} (/* the definition of {old}, changed */)"

@@ -6,7 +6,7 @@ use super::names::Names;
 use super::resolve::{FIX, KEY, LIMIT, Rows, SET_ASIDE, Wrong, resolve};
 use crate::dialect::quote;
 use crate::document::{
-    Check, Field, FieldKind, Migration, Phase, PhaseKind, Shape, Validation, slug,
+    Check, Engine, Field, FieldKind, Migration, Phase, PhaseKind, Shape, Validation, slug,
 };
 use crate::operation::{AddForeignKey, AddIndex, REFERENTIAL_ACTIONS, ReferentialAction};
 use crate::schema::{Schema, TableName};
@@ -91,11 +91,18 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
         columns.join("-")
     ));
     let orphans = Wrong {
+        engine: form.engine,
         field: "orphans",
         what: format!("point to no row of {target}"),
         table: &table,
         columns: &columns,
-        rows: Rows::Where(orphans(&table, &columns, &target, &ref_columns)),
+        rows: Rows::Where(orphans(
+            form.engine,
+            &table,
+            &columns,
+            &target,
+            &ref_columns,
+        )),
         migration: &name,
     };
     let mut phases: Vec<Phase> = resolve(form, &orphans).into_iter().collect();
@@ -129,12 +136,19 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
 /// Rows whose key is whole and found nowhere: a key with a NULL in it points to nothing, which a
 /// foreign key allows.
 fn orphans(
+    engine: Engine,
     table: &TableName,
     columns: &[String],
     target: &TableName,
     ref_columns: &[String],
 ) -> String {
-    let own = |c: &String| format!("{}.{}", quote::name(&table.name), quote::name(c));
+    let own = |c: &String| {
+        format!(
+            "{}.{}",
+            quote::name(engine, &table.name),
+            quote::name(engine, c)
+        )
+    };
     let whole: Vec<String> = columns
         .iter()
         .map(|c| format!("{} IS NOT NULL", own(c)))
@@ -142,12 +156,12 @@ fn orphans(
     let found: Vec<String> = columns
         .iter()
         .zip(ref_columns)
-        .map(|(c, r)| format!("pointed.{} = {}", quote::name(r), own(c)))
+        .map(|(c, r)| format!("pointed.{} = {}", quote::name(engine, r), own(c)))
         .collect();
     format!(
         "{} AND NOT EXISTS (SELECT 1 FROM {} AS pointed WHERE {})",
         whole.join(" AND "),
-        quote::table(target),
+        quote::table(engine, target),
         found.join(" AND ")
     )
 }

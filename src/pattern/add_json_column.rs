@@ -62,6 +62,7 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
     let data_type = form.needed("dataType").unwrap_or_else(|| {
         match form.engine {
             Engine::PostgreSql => "jsonb",
+            Engine::MySql | Engine::MariaDb => "json",
             Engine::Sqlite => "TEXT",
         }
         .to_owned()
@@ -94,7 +95,7 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
         fill.operations.push(
             Backfill {
                 table: table.to_string(),
-                sql: format!("{} = {expression}", quote::name(&column)),
+                sql: format!("{} = {expression}", quote::name(form.engine, &column)),
                 filter: None,
                 batch_size: None,
                 pause_ms: 0,
@@ -126,7 +127,7 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
 fn indexes(form: &mut Form<'_>, table: &TableName, column: &str, data_type: &str) -> Vec<AddIndex> {
     let mut names = Names::of(form.schema.unwrap_or(&Schema::empty(form.engine)));
     let mut out = Vec::new();
-    let quoted = quote::name(column);
+    let quoted = quote::name(form.engine, column);
     let index =
         |name: String, key: String, method: Option<String>, predicate: Option<String>| AddIndex {
             table: table.to_string(),
@@ -148,6 +149,16 @@ fn indexes(form: &mut Form<'_>, table: &TableName, column: &str, data_type: &str
                 form.refuse(
                     "inverted",
                     format!("GIN indexes jsonb, and {column} is {data_type}: choose jsonb, or index paths."),
+                );
+                None
+            }
+            Engine::MySql | Engine::MariaDb => {
+                form.refuse(
+                    "inverted",
+                    format!(
+                        "{} has no index over all of a document: name the paths that are searched.",
+                        form.engine.title()
+                    ),
                 );
                 None
             }
@@ -177,19 +188,32 @@ fn indexes(form: &mut Form<'_>, table: &TableName, column: &str, data_type: &str
             continue;
         }
         let value = match (form.engine, steps.as_slice()) {
-            (Engine::PostgreSql, [key]) => format!("({quoted} ->> {})", quote::literal(key)),
+            (Engine::MySql | Engine::MariaDb, keys) => {
+                let keys: String = keys.iter().map(|k| format!(".\"{k}\"")).collect();
+                form.refuse(
+                    "paths",
+                    format!(
+                        "{} searches a path by an index on a generated column: add one AS (json_unquote(json_extract({quoted}, '${keys}'))) VIRTUAL with custom_sql, and an index on it.",
+                        form.engine.title()
+                    ),
+                );
+                continue;
+            }
+            (Engine::PostgreSql, [key]) => {
+                format!("({quoted} ->> {})", quote::literal(form.engine, key))
+            }
             (Engine::PostgreSql, keys) => {
                 let keys: Vec<String> = keys.iter().map(|k| format!("\"{k}\"")).collect();
                 format!(
                     "({quoted} #>> {})",
-                    quote::literal(&format!("{{{}}}", keys.join(",")))
+                    quote::literal(form.engine, &format!("{{{}}}", keys.join(",")))
                 )
             }
             (Engine::Sqlite, keys) => {
                 let keys: String = keys.iter().map(|k| format!(".\"{k}\"")).collect();
                 format!(
                     "json_extract({quoted}, {})",
-                    quote::literal(&format!("${keys}"))
+                    quote::literal(form.engine, &format!("${keys}"))
                 )
             }
         };

@@ -49,7 +49,7 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
     let expression = form
         .needed("backfill")
         .unwrap_or_else(|| quote::default_value(form.engine, &default));
-    let quoted = quote::name(&column);
+    let quoted = quote::name(form.engine, &column);
     let of = |check: Check| Validation {
         column: Some(column.clone()),
         ..validation(check, &table)

@@ -76,6 +76,7 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
 
     let document = slug(&format!("unique-{table}-{}", columns.join("-")));
     let duplicates = Wrong {
+        engine: form.engine,
         field: "duplicates",
         what: format!("have the same {} as another one", columns.join(", ")),
         table: &table,
@@ -117,7 +118,7 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
 /// The constraint; on SQLite the index alone, which is as strict and copies no table.
 fn constraint(engine: Engine, table: String, name: String, columns: Vec<String>) -> Operation {
     match engine {
-        Engine::PostgreSql => AddUnique {
+        Engine::PostgreSql | Engine::MySql | Engine::MariaDb => AddUnique {
             table,
             constraint_name: name,
             columns,

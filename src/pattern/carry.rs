@@ -268,8 +268,11 @@ impl Carrier<'_> {
                 constraint.name
             ));
         };
-        let (table, quoted) = (quote::table(self.name), quote::name(&constraint_name));
-        let own = quote::within(self.name, &constraint_name);
+        let (table, quoted) = (
+            quote::table(self.engine, self.name),
+            quote::name(self.engine, &constraint_name),
+        );
+        let own = quote::within(self.engine, self.name, &constraint_name);
         let behind = constraint
             .definition
             .find("DEFERRABLE")
@@ -305,7 +308,10 @@ impl Carrier<'_> {
             );
         } else if self.engine == Engine::PostgreSql {
             // MATCH FULL is false for a key that is NULL in part: it waits, too.
-            let (table, quoted) = (quote::table(self.name), quote::name(&name));
+            let (table, quoted) = (
+                quote::table(self.engine, self.name),
+                quote::name(self.engine, &name),
+            );
             let undo = format!("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {quoted}");
             self.out.late.push(custom(
                 format!("ALTER TABLE {table} ADD CONSTRAINT {quoted} {definition} NOT VALID"),
@@ -365,10 +371,10 @@ impl Carrier<'_> {
                 &index_name,
             )
             .map(|sql| {
-                let own = quote::within(self.name, &index_name);
+                let own = quote::within(self.engine, self.name, &index_name);
                 let concurrently = match self.engine {
                     Engine::PostgreSql => "CONCURRENTLY ",
-                    Engine::Sqlite => "",
+                    Engine::MySql | Engine::MariaDb | Engine::Sqlite => "",
                 };
                 custom(sql, format!("DROP INDEX {concurrently}IF EXISTS {own}"))
             }),
@@ -382,8 +388,8 @@ impl Carrier<'_> {
 
     /// PostgreSQL's attributes of a column: grants, comment, statistics target, owned sequence.
     fn attributes(&mut self, old: &Column) {
-        let table = quote::table(self.name);
-        let new = quote::name(self.new);
+        let table = quote::table(self.engine, self.name);
+        let new = quote::name(self.engine, self.new);
         if !old.grants.is_empty() {
             let (mut give, mut take) = (Vec::new(), Vec::new());
             for (grantee, privilege, grantable) in &old.grants {
@@ -416,7 +422,7 @@ impl Carrier<'_> {
         }
         // A sequence goes with the column that owns it, and the default with the sequence.
         if let Some(sequence) = old.default.as_deref().and_then(sequence_of_default) {
-            let owner = quote::name(self.old);
+            let owner = quote::name(self.engine, self.old);
             self.out.last.push(custom(
                 format!("ALTER SEQUENCE {sequence} OWNED BY {table}.{new}"),
                 format!("ALTER SEQUENCE {sequence} OWNED BY {table}.{owner}"),
@@ -428,9 +434,12 @@ impl Carrier<'_> {
 /// A comment as a literal that means the same whatever `standard_conforming_strings` says.
 fn comment_literal(text: &str) -> String {
     if text.contains('\\') {
-        format!("E{}", quote::literal(&text.replace('\\', "\\\\")))
+        format!(
+            "E{}",
+            quote::literal(Engine::PostgreSql, &text.replace('\\', "\\\\"))
+        )
     } else {
-        quote::literal(text)
+        quote::literal(Engine::PostgreSql, text)
     }
 }
 

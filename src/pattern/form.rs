@@ -240,7 +240,7 @@ impl<'a> Form<'a> {
     }
 }
 
-/// The column of that name; SQLite's names know no case.
+/// The column of that name; only PostgreSQL's columns know case.
 pub(super) fn find<'t>(engine: Engine, table: &'t Table, name: &str) -> Option<&'t Column> {
     table.columns.iter().find(|c| same(engine, &c.name, name))
 }
@@ -249,6 +249,7 @@ pub(super) fn find<'t>(engine: Engine, table: &'t Table, name: &str) -> Option<&
 pub(super) fn same(engine: Engine, a: &str, b: &str) -> bool {
     match engine {
         Engine::PostgreSql => a == b,
+        Engine::MySql | Engine::MariaDb => a.to_lowercase() == b.to_lowercase(),
         Engine::Sqlite => a.eq_ignore_ascii_case(b),
     }
 }

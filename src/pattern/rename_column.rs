@@ -147,7 +147,11 @@ fn document(
     fill.operations.push(
         Backfill {
             table: table.to_string(),
-            sql: format!("{} = {}", quote::name(new), quote::name(old)),
+            sql: format!(
+                "{} = {}",
+                quote::name(form.engine, new),
+                quote::name(form.engine, old)
+            ),
             filter: None,
             batch_size: None,
             pause_ms: 0,

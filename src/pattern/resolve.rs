@@ -47,6 +47,7 @@ const LIMIT_OR: u32 = 10_000;
 
 /// Rows of a table that break a rule.
 pub(super) struct Wrong<'a> {
+    pub engine: Engine,
     /// The field that says what is done with them: `orphans`.
     pub field: &'static str,
     /// What they are: `point to no row of customers`.
@@ -72,43 +73,55 @@ pub(super) enum Rows {
 }
 
 impl Rows {
-    fn surplus(columns: &[String], selected: &str, order: &str, table: &str) -> String {
+    fn surplus(
+        engine: Engine,
+        columns: &[String],
+        selected: &str,
+        order: &str,
+        table: &str,
+    ) -> String {
         let filled: Vec<String> = columns
             .iter()
-            .map(|c| format!("{} IS NOT NULL", quote::name(c)))
+            .map(|c| format!("{} IS NOT NULL", quote::name(engine, c)))
             .collect();
         format!(
             "(SELECT {selected}row_number() OVER (PARTITION BY {}{order}) AS bellows_place FROM {table} WHERE {}) AS ranked WHERE bellows_place > 1",
-            quote::names(columns),
+            quote::names(engine, columns),
             filled.join(" AND ")
         )
     }
 
     /// How many there are.
-    fn count(&self, table: &str) -> String {
+    fn count(&self, engine: Engine, table: &str) -> String {
         match self {
             Rows::Where(condition) => format!("SELECT count(*) FROM {table} WHERE {condition}"),
             Rows::Surplus { columns, .. } => {
                 format!(
                     "SELECT count(*) FROM {}",
-                    Self::surplus(columns, "", "", table)
+                    Self::surplus(engine, columns, "", "", table)
                 )
             }
         }
     }
 
     /// The keys of the first ones.
-    fn keys(&self, table: &str, key: &[String], limit: u32) -> String {
-        let keys = quote::names(key);
+    fn keys(&self, engine: Engine, table: &str, key: &[String], limit: u32) -> String {
+        let keys = quote::names(engine, key);
         let from = match self {
             Rows::Where(condition) => format!("{table} WHERE {condition}"),
             Rows::Surplus { columns, highest } => {
                 let order: Vec<String> = key
                     .iter()
-                    .map(|k| format!("{}{}", quote::name(k), if *highest { " DESC" } else { "" }))
+                    .map(|k| {
+                        format!(
+                            "{}{}",
+                            quote::name(engine, k),
+                            if *highest { " DESC" } else { "" }
+                        )
+                    })
                     .collect();
                 let order = format!(" ORDER BY {}", order.join(", "));
-                Self::surplus(columns, &format!("{keys}, "), &order, table)
+                Self::surplus(engine, columns, &format!("{keys}, "), &order, table)
             }
         };
         format!("SELECT {keys} FROM {from} ORDER BY {keys} LIMIT {limit}")
@@ -184,7 +197,7 @@ pub(super) fn resolve(form: &mut Form<'_>, wrong: &Wrong<'_>) -> Option<Phase> {
         ),
         (Remedy::Change(assigned), None) => (
             format!("Change rows of {} that {}", wrong.table, wrong.what),
-            Some(batched(wrong, set_list(&assigned))),
+            Some(batched(wrong, set_list(wrong.engine, &assigned))),
         ),
     };
     let mut out = phase(PhaseKind::Migrate, title);
@@ -195,11 +208,11 @@ pub(super) fn resolve(form: &mut Form<'_>, wrong: &Wrong<'_>) -> Option<Phase> {
 
 /// Passes where there is no such row; else names their number and the first few.
 pub(super) fn none_left(wrong: &Wrong<'_>, key: &[String]) -> Validation {
-    let table = quote::table(wrong.table);
+    let table = quote::table(wrong.engine, wrong.table);
     Validation {
         table: None,
-        sql: Some(wrong.rows.count(&table)),
-        list: (!key.is_empty()).then(|| wrong.rows.keys(&table, key, LISTED)),
+        sql: Some(wrong.rows.count(wrong.engine, &table)),
+        list: (!key.is_empty()).then(|| wrong.rows.keys(wrong.engine, &table, key, LISTED)),
         error_message: Some(format!(
             "rows of {} {}; mend them, or choose what becomes of them ({})",
             wrong.table, wrong.what, wrong.field
@@ -277,10 +290,10 @@ fn remedy(form: &mut Form<'_>, wrong: &Wrong<'_>) -> Option<Remedy> {
 }
 
 /// As in UPDATE ... SET.
-fn set_list(assigned: &[Assignment]) -> String {
+fn set_list(engine: Engine, assigned: &[Assignment]) -> String {
     let list: Vec<String> = assigned
         .iter()
-        .map(|a| format!("{} = {}", quote::name(&a.column), a.expression))
+        .map(|a| format!("{} = {}", quote::name(engine, &a.column), a.expression))
         .collect();
     list.join(", ")
 }
@@ -295,12 +308,12 @@ impl Remedy {
     }
 
     /// What it does to the rows with the selected keys.
-    fn statement(&self, table: &str, keys: &str, selected: &str) -> String {
+    fn statement(&self, engine: Engine, table: &str, keys: &str, selected: &str) -> String {
         match self {
             Remedy::Stop => String::new(),
             Remedy::Delete => format!("DELETE FROM {table} WHERE ({keys}) IN ({selected})"),
             Remedy::Change(assigned) => {
-                let sql = set_list(assigned);
+                let sql = set_list(engine, assigned);
                 format!("UPDATE {table} SET {sql} WHERE ({keys}) IN ({selected})")
             }
         }
@@ -323,6 +336,16 @@ fn aside(form: &mut Form<'_>, wrong: &Wrong<'_>) -> Option<TableName> {
             format!(
                 "The columns of {} must be known to bring its rows back: look at the target.",
                 wrong.table
+            ),
+        );
+        return None;
+    }
+    if form.engine.is_mysql_family() {
+        form.refuse(
+            "setAside",
+            format!(
+                "{} ends a transaction where a table is made, so that rows could change between being kept and being dealt with: keep a copy of them first, and leave this out.",
+                form.engine.title()
             ),
         );
         return None;
@@ -354,10 +377,17 @@ fn batched(wrong: &Wrong<'_>, sql: String) -> Operation {
 
 /// A change of the first so many rows, which nothing takes back.
 fn bounded(wrong: &Wrong<'_>, remedy: &Remedy, key: &[String], limit: u32) -> Operation {
-    let table = quote::table(wrong.table);
-    let selected = wrong.rows.keys(&table, key, limit);
+    let engine = wrong.engine;
+    let table = quote::table(engine, wrong.table);
+    let keys = quote::names(engine, key);
+    let selected = wrong.rows.keys(engine, &table, key, limit);
+    let selected = match engine {
+        Engine::PostgreSql | Engine::Sqlite => selected,
+        // These take no LIMIT within IN, nor the changed table, but in a table of their own.
+        Engine::MySql | Engine::MariaDb => format!("SELECT {keys} FROM ({selected}) AS chosen"),
+    };
     CustomSql {
-        sql: remedy.statement(&table, &quote::names(key), &selected),
+        sql: remedy.statement(engine, &table, &keys, &selected),
         rollback_sql: None,
     }
     .into()
@@ -373,8 +403,12 @@ fn kept(
     limit: u32,
 ) -> Operation {
     let known = form.table_of_form().cloned().unwrap_or_default();
-    let (table, kept) = (quote::table(wrong.table), quote::table(aside));
-    let keys = quote::names(key);
+    let engine = wrong.engine;
+    let (table, kept) = (
+        quote::table(engine, wrong.table),
+        quote::table(engine, aside),
+    );
+    let keys = quote::names(engine, key);
     let free = |word: &str| {
         let mut name = word.to_owned();
         while known
@@ -389,32 +423,40 @@ fn kept(
     let (at, by) = (free("set_aside_at"), free("set_aside_by"));
     let (now, lock, same) = match form.engine {
         Engine::PostgreSql => ("now()", " FOR UPDATE", "IS NOT DISTINCT FROM"),
+        Engine::MySql | Engine::MariaDb => ("now(6)", " FOR UPDATE", "<=>"),
         Engine::Sqlite => ("datetime('now')", "", "IS"),
     };
-    let own = quote::name(&wrong.table.name);
+    let own = quote::name(engine, &wrong.table.name);
     let this_row: Vec<String> = key
         .iter()
-        .map(|k| format!("kept.{0} = {own}.{0}", quote::name(k)))
+        .map(|k| format!("kept.{0} = {own}.{0}", quote::name(engine, k)))
         .collect();
     let this_row = this_row.join(" AND ");
     let of_kept =
         |column: &str| format!("(SELECT kept.{column} FROM {kept} AS kept WHERE {this_row})");
     let in_kept = format!("({keys}) IN (SELECT {keys} FROM {kept} LIMIT {limit})");
-    let mut selected: Vec<String> = known.columns.iter().map(|c| quote::name(&c.name)).collect();
+    let mut selected: Vec<String> = known
+        .columns
+        .iter()
+        .map(|c| quote::name(engine, &c.name))
+        .collect();
 
     let (change, restore) = match remedy {
         Remedy::Stop => (String::new(), String::new()),
         Remedy::Delete => {
             // What the server writes by itself is made anew; but a key comes back as it was.
             let written = |c: &&Column| !c.generated || key.contains(&c.name);
-            let columns = quote::names(known.columns.iter().filter(written).map(|c| &c.name));
+            let columns = quote::names(
+                engine,
+                known.columns.iter().filter(written).map(|c| &c.name),
+            );
             let identity = known
                 .columns
                 .iter()
                 .any(|c| c.generated && key.contains(&c.name));
             let overriding = match form.engine {
                 Engine::PostgreSql if identity => " OVERRIDING SYSTEM VALUE",
-                Engine::PostgreSql | Engine::Sqlite => "",
+                Engine::PostgreSql | Engine::MySql | Engine::MariaDb | Engine::Sqlite => "",
             };
             (
                 format!("DELETE FROM {table} WHERE {in_kept}"),
@@ -428,8 +470,8 @@ fn kept(
         Remedy::Change(assigned) => {
             let (mut set, mut back, mut since) = (Vec::new(), Vec::new(), String::new());
             for Assignment { column, expression } in assigned {
-                let name = quote::name(column);
-                let new = quote::name(&free(&format!("new_{column}")));
+                let name = quote::name(engine, column);
+                let new = quote::name(engine, &free(&format!("new_{column}")));
                 // A cast to a type with a length cuts silently; the assignment will not.
                 let data_type = form.column(column).map_or("text", |c| c.data_type.as_str());
                 let cut = data_type.to_lowercase().contains("char");
@@ -450,9 +492,9 @@ fn kept(
     };
     let make = format!(
         "CREATE TABLE {kept} AS SELECT {now} AS {at}, CAST({} AS text) AS {by}, {} FROM {table} WHERE ({keys}) IN ({}){lock}",
-        quote::literal(wrong.migration),
+        quote::literal(engine, wrong.migration),
         selected.join(", "),
-        wrong.rows.keys(&table, key, limit)
+        wrong.rows.keys(wrong.engine, &table, key, limit)
     );
     CustomSql {
         sql: format!("{make};\n{change}"),

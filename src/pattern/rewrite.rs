@@ -51,7 +51,10 @@ pub(super) fn rename(engine: Engine, sql: &str, old: &str, new: &str) -> Result<
     let tokens = lexer::tokens(engine, sql)?;
     let places = mentions(engine, &tokens, old);
     Ok(replace(&tokens, |at| {
-        places.iter().any(|m| m.at == at).then(|| quote::name(new))
+        places
+            .iter()
+            .any(|m| m.at == at)
+            .then(|| quote::name(engine, new))
     }))
 }
 
@@ -86,9 +89,9 @@ pub(super) fn index(
     let tail = rename(engine, &tail, old, new).ok()?;
     let concurrently = match engine {
         Engine::PostgreSql => "CONCURRENTLY ",
-        Engine::Sqlite => "",
+        Engine::MySql | Engine::MariaDb | Engine::Sqlite => "",
     };
-    let name = quote::name(name);
+    let name = quote::name(engine, name);
     Some(format!("{head}INDEX {concurrently}{name} {between}{tail}"))
 }
 

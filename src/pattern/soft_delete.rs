@@ -76,11 +76,12 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
     let data_type = form.needed("dataType").unwrap_or_else(|| {
         match form.engine {
             Engine::PostgreSql => "timestamptz",
+            Engine::MySql | Engine::MariaDb => "datetime(6)",
             Engine::Sqlite => "TEXT",
         }
         .to_owned()
     });
-    let live = format!("{} IS NULL", quote::name(&column));
+    let live = format!("{} IS NULL", quote::name(form.engine, &column));
     let mut names = Names::of(form.schema.unwrap_or(&Schema::empty(form.engine)));
 
     let mut add = phase(
@@ -317,13 +318,13 @@ fn view(
             name: names.free(&format!("{}_active", table.name)),
         },
     };
-    let name = quote::table(&view);
+    let name = quote::table(form.engine, &view);
     let mut out = phase(PhaseKind::Expand, format!("Make {view}, the live rows"));
     out.operations.push(custom(
         format!(
             "CREATE VIEW {name} AS SELECT {} FROM {} WHERE {live}",
-            quote::names(&columns),
-            quote::table(table)
+            quote::names(form.engine, &columns),
+            quote::table(form.engine, table)
         ),
         format!("DROP VIEW {name}"),
     ));

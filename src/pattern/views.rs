@@ -21,7 +21,7 @@ pub(super) fn reread(
     old: &str,
     new: &str,
 ) -> Result<Operation, String> {
-    let name = quote::table(&view.view);
+    let name = quote::table(engine, &view.view);
     if view.materialized {
         return Err(format!(
             "the materialized view {} reads `{old}`, and can only be made anew: drop it first, and \
@@ -38,7 +38,9 @@ pub(super) fn reread(
         )
     })?;
     let sql = |select: &str| match engine {
-        Engine::PostgreSql => format!("CREATE OR REPLACE VIEW {name} AS\n{select}"),
+        Engine::PostgreSql | Engine::MySql | Engine::MariaDb => {
+            format!("CREATE OR REPLACE VIEW {name} AS\n{select}")
+        }
         Engine::Sqlite => format!("DROP VIEW {name};\nCREATE VIEW {name} AS\n{select}"),
     };
     Ok(custom(sql(&rewritten), sql(select)))
@@ -94,9 +96,9 @@ fn rewrite(
             .iter()
             .position(|t| t.start == tokens[mention.at].start)?;
         let width = if mention.qualifier.is_some() { 2 } else { 0 };
-        let mut text = quote::name(new);
+        let mut text = quote::name(engine, new);
         if is_whole_item(&significant, at.checked_sub(width)?, at) {
-            text = format!("{text} AS {}", quote::name(old));
+            text = format!("{text} AS {}", quote::name(engine, old));
         }
         replacements.push((mention.at, text));
     }

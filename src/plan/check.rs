@@ -57,8 +57,8 @@ pub(super) fn planned(
             (
                 format!(
                     "SELECT count(*) FROM {} WHERE {} IS NULL",
-                    quote::table(&table),
-                    quote::name(column)
+                    quote::table(engine, &table),
+                    quote::name(engine, column)
                 ),
                 Some(Expect::Zero),
                 format!("rows of {table} still have NULL in {column}"),
@@ -87,7 +87,7 @@ const LISTED: u32 = 5;
 fn keys_of(world: &World, table: &TableName, sql: &str) -> Option<String> {
     let counted = sql.strip_prefix("SELECT count(*) ")?;
     let key = &world.table(table)?.primary_key;
-    let keys = quote::names(key);
+    let keys = quote::names(world.engine, key);
     (!key.is_empty()).then(|| format!("SELECT {keys} {counted} ORDER BY {keys} LIMIT {LISTED}"))
 }
 
@@ -112,17 +112,31 @@ fn given<'v>(field: &'static str, value: Option<&'v str>) -> Result<&'v str, Ref
     value.ok_or_else(|| Refusal::new(field, format!("{field} is missing")))
 }
 
+/// The database of a table on MySQL and MariaDB, as an expression.
+fn database(engine: Engine, table: &TableName) -> String {
+    match &table.schema {
+        Some(schema) => quote::literal(engine, schema),
+        None => "database()".to_owned(),
+    }
+}
+
 fn column_there(engine: Engine, table: &TableName, column: &str) -> String {
     match engine {
         Engine::PostgreSql => format!(
             "EXISTS (SELECT 1 FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass({}) AND attname = {} AND attnum > 0 AND NOT attisdropped)",
-            quote::literal(&quote::table(table)),
-            quote::literal(column)
+            quote::literal(engine, &quote::table(engine, table)),
+            quote::literal(engine, column)
+        ),
+        Engine::MySql | Engine::MariaDb => format!(
+            "EXISTS (SELECT 1 FROM information_schema.columns WHERE table_schema = {} AND table_name = {} AND column_name = {})",
+            database(engine, table),
+            quote::literal(engine, &table.name),
+            quote::literal(engine, column)
         ),
         Engine::Sqlite => format!(
             "EXISTS (SELECT 1 FROM pragma_table_xinfo({}) WHERE name = {} COLLATE NOCASE)",
-            quote::literal(&table.name),
-            quote::literal(column)
+            quote::literal(engine, &table.name),
+            quote::literal(engine, column)
         ),
     }
 }
@@ -169,7 +183,9 @@ fn made_index(engine: Engine, operation: &Operation, table: &TableName) -> Optio
     let (on, name) = match operation {
         Operation::AddIndex(o) => (&o.table, o.name()),
         Operation::AddUnique(o) => match engine {
-            Engine::PostgreSql => (&o.table, o.constraint_name.clone()),
+            Engine::PostgreSql | Engine::MySql | Engine::MariaDb => {
+                (&o.table, o.constraint_name.clone())
+            }
             // SQLite gives such an index a name of its own.
             Engine::Sqlite => return None,
         },
@@ -192,31 +208,46 @@ fn made_index(engine: Engine, operation: &Operation, table: &TableName) -> Optio
 }
 
 fn named_index(engine: Engine, table: &TableName, name: &str) -> String {
-    let name = quote::literal(name);
+    let name = quote::literal(engine, name);
     match engine {
         // A constraint that takes an index over renames it to its own name.
         Engine::PostgreSql => format!(
             "EXISTS (SELECT 1 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = pg_catalog.to_regclass({}) AND i.indisvalid AND (c.relname = {name} OR EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid AND k.conname = {name})))",
-            quote::literal(&quote::table(table))
+            quote::literal(engine, &quote::table(engine, table))
+        ),
+        // Every part of an index is a row there.
+        Engine::MySql | Engine::MariaDb => format!(
+            "EXISTS (SELECT 1 FROM information_schema.statistics WHERE table_schema = {} AND table_name = {} AND index_name = {name})",
+            database(engine, table),
+            quote::literal(engine, &table.name)
         ),
         Engine::Sqlite => format!(
             "EXISTS (SELECT 1 FROM pragma_index_list({}) WHERE name = {name} COLLATE NOCASE)",
-            quote::literal(&table.name)
+            quote::literal(engine, &table.name)
         ),
     }
 }
 
 fn index_on(engine: Engine, table: &TableName, columns: &[String]) -> String {
-    let list: Vec<String> = columns.iter().map(|c| quote::literal(c)).collect();
+    let list: Vec<String> = columns.iter().map(|c| quote::literal(engine, c)).collect();
     match engine {
         Engine::PostgreSql => format!(
             "EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = pg_catalog.to_regclass({}) AND i.indisvalid AND (SELECT array_agg(a.attname ORDER BY k.place) FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place) JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number WHERE k.place <= i.indnkeyatts) = ARRAY[{}]::name[])",
-            quote::literal(&quote::table(table)),
+            quote::literal(engine, &quote::table(engine, table)),
             list.join(", ")
         ),
+        Engine::MySql | Engine::MariaDb => {
+            let lower: Vec<String> = list.iter().map(|c| format!("lower({c})")).collect();
+            format!(
+                "EXISTS (SELECT 1 FROM information_schema.statistics WHERE table_schema = {} AND table_name = {} GROUP BY index_name HAVING group_concat(lower(column_name) ORDER BY seq_in_index SEPARATOR '\\n') = concat_ws('\\n', {}))",
+                database(engine, table),
+                quote::literal(engine, &table.name),
+                lower.join(", ")
+            )
+        }
         Engine::Sqlite => format!(
             "EXISTS (SELECT 1 FROM pragma_index_list({}) AS i WHERE (SELECT group_concat(name, char(10)) FROM (SELECT name FROM pragma_index_info(i.name) ORDER BY seqno)) = {})",
-            quote::literal(&table.name),
+            quote::literal(engine, &table.name),
             list.join(" || char(10) || ")
         ),
     }
@@ -251,7 +282,7 @@ fn columns_match(
         // Where the check says nothing, the conversion is that of the dual write it checks.
         (None, old, new) => {
             let (old, new) = (given("oldColumn", old)?, given("newColumn", new)?);
-            let identity = quote::name(old);
+            let identity = quote::name(world.engine, old);
             let by_trigger = world
                 .dual_writes(table, new)
                 .into_iter()
@@ -262,13 +293,16 @@ fn columns_match(
             pairs.push((by_trigger.unwrap_or(identity), new.to_owned()));
         }
     }
-    let differs = match world.engine {
-        Engine::PostgreSql => "IS DISTINCT FROM",
-        Engine::Sqlite => "IS NOT",
-    };
     let conditions: Vec<String> = pairs
         .iter()
-        .map(|(left, column)| format!("{left} {differs} {}", quote::name(column)))
+        .map(|(left, column)| {
+            let right = quote::name(world.engine, column);
+            match world.engine {
+                Engine::PostgreSql => format!("{left} IS DISTINCT FROM {right}"),
+                Engine::MySql | Engine::MariaDb => format!("NOT ({left} <=> {right})"),
+                Engine::Sqlite => format!("{left} IS NOT {right}"),
+            }
+        })
         .collect();
     let message = match old {
         Some(old) => format!(
@@ -284,7 +318,7 @@ fn columns_match(
     Ok((
         format!(
             "SELECT count(*) FROM {} WHERE {}",
-            quote::table(table),
+            quote::table(world.engine, table),
             conditions.join(" OR ")
         ),
         Some(Expect::Zero),
@@ -308,14 +342,17 @@ fn custom(
         (Some(expect), _) => Some(expect),
         // The type of the value decides.
         (None, Engine::PostgreSql) => None,
-        (None, Engine::Sqlite) => Some(expression::outer_form(engine, &piece.sql).ok_or_else(
-            || {
+        (None, Engine::MySql | Engine::MariaDb | Engine::Sqlite) => {
+            Some(expression::outer_form(engine, &piece.sql).ok_or_else(|| {
                 Refusal::new(
                     "expect",
-                    "SQLite has no boolean type, and the form of this query leaves it open whether its value is a truth or a count: say `expect: true` or `expect: zero`",
+                    format!(
+                        "{} has no boolean type, and the form of this query leaves it open whether its value is a truth or a count: say `expect: true` or `expect: zero`",
+                        engine.title()
+                    ),
                 )
-            },
-        )?),
+            })?)
+        }
     };
     Ok((
         piece.sql.clone(),

@@ -20,8 +20,8 @@ use crate::schema::TableName;
 /// Changes whenever the same document would compile to other statements; part of a plan's hash.
 pub const COMPILER_VERSION: u32 = 1;
 
-/// A lock on a table, weakest first. SQLite knows only the last two words of its own: its writers
-/// take the whole file.
+/// A lock on a table, weakest first within an engine. SQLite has one word of its own, for its
+/// writers take the whole file; MySQL and MariaDB have those of their metadata locks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Lock {
     /// Takes no table lock.
@@ -51,6 +51,25 @@ pub enum Lock {
     /// SQLite: the one writer of the file; readers go on in WAL mode.
     #[serde(rename = "DATABASE WRITE")]
     DatabaseWrite,
+    /// MySQL and MariaDB: SELECT (metadata locks: MySQL 8.0 manual, 10.11.4 "Metadata Locking").
+    #[serde(rename = "METADATA SHARED READ")]
+    MetadataRead,
+    /// MySQL and MariaDB: INSERT, UPDATE, DELETE.
+    #[serde(rename = "METADATA SHARED WRITE")]
+    MetadataWrite,
+    /// MySQL and MariaDB: online DDL with LOCK=NONE while it works (MySQL 8.0 manual, 17.12.2;
+    /// MariaDB, "InnoDB Online DDL Overview"). Blocks nobody but other DDL; yet at its beginning
+    /// and its end it takes METADATA EXCLUSIVE for a moment, and while it waits for that one,
+    /// behind an open transaction, everybody waits behind it.
+    #[serde(rename = "METADATA SHARED UPGRADABLE")]
+    MetadataUpgradable,
+    /// MySQL and MariaDB: DDL with LOCK=SHARED: keeps writers out while it works.
+    #[serde(rename = "METADATA SHARED NO WRITE")]
+    MetadataNoWrite,
+    /// MySQL and MariaDB: everybody waits: ALGORITHM=INSTANT for a moment, CREATE TRIGGER, and
+    /// what copies a table with LOCK=EXCLUSIVE all the time.
+    #[serde(rename = "METADATA EXCLUSIVE")]
+    MetadataExclusive,
     /// Not to be known from the text: treated as the worst.
     #[serde(rename = "UNKNOWN")]
     Unknown,
@@ -142,6 +161,17 @@ pub enum Action {
     Outside {
         /// The one statement (or a block with its own BEGIN and COMMIT).
         statement: Statement,
+    },
+    /// MySQL and MariaDB: a statement that commits by itself, as all DDL does there: intent is
+    /// recorded, then it runs, then done is recorded. It is taken back by another such step, never
+    /// by ROLLBACK. Every try for its lock is this one statement.
+    Ddl {
+        /// The one statement.
+        statement: Statement,
+        /// A query that gives one row with one integer: 1 where the statement's effect is there
+        /// already, 0 where it is not. Asked before the statement where the step's intent is on
+        /// record and its end is not; 1 is taken as done. In a rollback likewise.
+        done_sql: String,
     },
     /// Batches in key order, each with its checkpoint in its own transaction.
     Backfill(Backfill),
@@ -309,7 +339,8 @@ impl Action {
             }
             Action::BuildIndex { statement, .. }
             | Action::DropIndex { statement, .. }
-            | Action::Outside { statement } => vec![statement],
+            | Action::Outside { statement }
+            | Action::Ddl { statement, .. } => vec![statement],
             Action::Backfill(backfill) => vec![&backfill.shown],
         }
     }

@@ -88,7 +88,8 @@ impl std::fmt::Display for TableName {
 pub struct Schema {
     /// The engine it was read from.
     pub engine: Engine,
-    /// PostgreSQL: `server_version_num` (150018); SQLite: 3040001.
+    /// PostgreSQL: `server_version_num` (150018); MySQL: 80036 for 8.0.36; MariaDB: 101106 for
+    /// 10.11.6; SQLite: 3040001.
     pub version: u32,
     /// Every table, without Bellows' own.
     pub tables: BTreeMap<TableName, Table>,
@@ -276,6 +277,8 @@ impl Schema {
     pub fn empty(engine: Engine) -> Self {
         let version = match engine {
             Engine::PostgreSql => 150_000,
+            Engine::MySql => 80_036,
+            Engine::MariaDb => 101_100,
             Engine::Sqlite => 3_040_000,
         };
         Self {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Column, DualWrite, Schema, Table, TableName};
 use crate::dialect::create_table::{CreateTable, EditError};
-use crate::dialect::quote::NAME_LIMIT;
+use crate::dialect::quote::{CHARACTER_LIMIT, NAME_LIMIT};
 use crate::dialect::statement::ASSUMED_ROWS;
 use crate::document::{Engine, Problem};
 
@@ -56,7 +56,7 @@ pub struct World {
     whole: BTreeSet<TableName>,
     /// Every table of the live schema, to find the nearest name.
     names: Vec<TableName>,
-    /// Names of indexes and tables, by schema: PostgreSQL and SQLite have one list for both.
+    /// Names that an index may not take, by their scope: see [`scope`].
     relations: BTreeSet<(Option<String>, String)>,
     /// Columns that the document added, with the default that the rows of then got.
     added: BTreeMap<(TableName, String), Option<String>>,
@@ -90,9 +90,10 @@ impl World {
             .iter()
             .flat_map(|(name, table)| {
                 let indexes = table.indexes.iter().map(|i| i.name.clone());
+                let own = (!engine.is_mysql_family()).then(|| name.name.clone());
                 indexes
-                    .chain([name.name.clone()])
-                    .map(|relation| (name.schema.clone(), relation))
+                    .chain(own)
+                    .map(|relation| (scope(engine, name), relation))
             })
             .collect();
         Self {
@@ -211,23 +212,27 @@ impl World {
         self.column_mut(table, field, column).map(|_| ())
     }
 
-    /// Refuses a name that PostgreSQL would cut off, or an empty one.
+    /// Refuses a name that is longer than the engine takes, or an empty one.
     pub fn check_name(&self, field: &'static str, name: &str) -> Result<(), Refusal> {
         if name.trim().is_empty() {
             return Err(Refusal::new(field, "the name is empty"));
         }
-        let limit = match self.engine {
-            Engine::PostgreSql => NAME_LIMIT,
-            Engine::Sqlite => usize::MAX,
+        let too_long = match self.engine {
+            Engine::PostgreSql if name.len() > NAME_LIMIT => Some(format!(
+                "the name has {} bytes, and PostgreSQL cuts names off after {NAME_LIMIT}; choose a shorter one",
+                name.len()
+            )),
+            Engine::MySql | Engine::MariaDb if name.chars().count() > CHARACTER_LIMIT => {
+                Some(format!(
+                    "the name has {} characters, and {} takes {CHARACTER_LIMIT} at most; choose a shorter one",
+                    name.chars().count(),
+                    self.engine.title()
+                ))
+            }
+            Engine::PostgreSql | Engine::MySql | Engine::MariaDb | Engine::Sqlite => None,
         };
-        if name.len() > limit {
-            return Err(Refusal::new(
-                field,
-                format!(
-                    "the name has {} bytes, and PostgreSQL cuts names off after {NAME_LIMIT}; choose a shorter one",
-                    name.len()
-                ),
-            ));
+        if let Some(message) = too_long {
+            return Err(Refusal::new(field, message));
         }
         if name.contains('\0') {
             return Err(Refusal::new(field, "a name cannot hold the character 0"));
@@ -289,7 +294,7 @@ impl World {
         self.check_name(field, name)?;
         let fresh = self
             .relations
-            .insert((table.schema.clone(), name.to_owned()));
+            .insert((scope(self.engine, table), name.to_owned()));
         if fresh {
             Ok(())
         } else {
@@ -303,7 +308,7 @@ impl World {
     /// Gives the name of an index back, and takes the index off its table.
     pub fn drop_relation(&mut self, table: &TableName, index: &str) -> Result<(), Refusal> {
         self.relations
-            .remove(&(table.schema.clone(), index.to_owned()));
+            .remove(&(scope(self.engine, table), index.to_owned()));
         let table = self.table_mut("table", table)?;
         table.indexes.retain(|i| i.name != index);
         let sqlite_names_it = |sql: &String| {
@@ -343,6 +348,16 @@ impl World {
         edit(&mut text).map_err(refuse)?;
         table.create_sql = Some(text.text(&name.name));
         Ok(())
+    }
+}
+
+/// Where the name of an index must be free: PostgreSQL and SQLite have one list for the tables
+/// and indexes of a schema, MySQL and MariaDB one for the indexes of each table.
+fn scope(engine: Engine, table: &TableName) -> Option<String> {
+    if engine.is_mysql_family() {
+        Some(table.to_string())
+    } else {
+        table.schema.clone()
     }
 }
 

@@ -46,7 +46,7 @@ fn orders_of(engine: Engine) -> TableName {
 fn name_of(engine: Engine) -> &'static str {
     match engine {
         Engine::PostgreSql => "sales.Orders",
-        Engine::Sqlite => "Orders",
+        Engine::MySql | Engine::MariaDb | Engine::Sqlite => "Orders",
     }
 }
 

@@ -90,9 +90,5 @@ pub fn EngineBadge(
     /// Which.
     engine: Engine,
 ) -> impl IntoView {
-    let name = match engine {
-        Engine::PostgreSql => "PostgreSQL",
-        Engine::Sqlite => "SQLite",
-    };
-    view! { <span class="badge plain">{name}</span> }
+    view! { <span class="badge plain">{engine.title()}</span> }
 }

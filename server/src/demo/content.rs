@@ -184,6 +184,10 @@ async fn save(
 ) -> Result<(), DemoError> {
     let text = match target.engine {
         Engine::PostgreSql => text.replace("database: sqlite", "database: postgresql"),
+        Engine::MySql | Engine::MariaDb => text.replace(
+            "database: sqlite",
+            &format!("database: {}", target.engine.word()),
+        ),
         Engine::Sqlite => text.replace("database: postgresql", "database: sqlite"),
     };
     let name = bellows::document::parse(&text)

@@ -165,6 +165,7 @@ impl Run<'_> {
                     ""
                 }
             ),
+            (Engine::MySql | Engine::MariaDb, _) => return Err(crate::target::no_driver().into()),
             (Engine::Sqlite, true) => {
                 "BEGIN IMMEDIATE; INSERT INTO _bellows_bypass DEFAULT VALUES".to_owned()
             }
@@ -226,7 +227,7 @@ impl Run<'_> {
     fn pause(&self, plan: &Backfill, took: Duration) -> Duration {
         let asked = Duration::from_millis(plan.pause_ms);
         match self.session.link.engine() {
-            Engine::PostgreSql => asked,
+            Engine::PostgreSql | Engine::MySql | Engine::MariaDb => asked,
             Engine::Sqlite => asked.max(took / 4).max(Duration::from_millis(2)),
         }
     }

@@ -161,6 +161,7 @@ async fn reading(link: &mut Link, sql: &str) -> Result<Vec<Row>, sqlx::Error> {
     let engine = link.engine();
     match engine {
         Engine::PostgreSql => link.raw("BEGIN READ ONLY").await?,
+        Engine::MySql | Engine::MariaDb => return Err(crate::target::no_driver()),
         Engine::Sqlite => link.raw("PRAGMA query_only = ON").await?,
     };
     let rows = link.raw_rows(sql).await;
@@ -168,6 +169,7 @@ async fn reading(link: &mut Link, sql: &str) -> Result<Vec<Row>, sqlx::Error> {
     if !lost {
         match engine {
             Engine::PostgreSql => link.raw("ROLLBACK").await?,
+            Engine::MySql | Engine::MariaDb => return Err(crate::target::no_driver()),
             Engine::Sqlite => link.raw("PRAGMA query_only = OFF").await?,
         };
     }

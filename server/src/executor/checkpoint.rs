@@ -115,6 +115,7 @@ pub(super) async fn write(
                     changed = $8, swept = $9
              FROM lease WHERE execution = $2 AND step = $3"
         }
+        Engine::MySql | Engine::MariaDb => return Err(crate::target::no_driver()),
         Engine::Sqlite => {
             "UPDATE _bellows_checkpoint SET position = $4, upper = $5, sweep = $6, walked = $7,
                     changed = $8, swept = $9

@@ -113,7 +113,7 @@ impl Run<'_> {
                     tracing::debug!(%error, "who stands in the way could not be seen");
                     Vec::new()
                 }),
-            Engine::Sqlite => Vec::new(),
+            Engine::MySql | Engine::MariaDb | Engine::Sqlite => Vec::new(),
         };
         patience.vacuum |= blockers.iter().any(|b| b.autovacuum);
         let Some(pause) = patience.next() else {

@@ -204,7 +204,15 @@ fn against(lock: Lock) -> Vec<&'static str> {
         Lock::Share => &[2, 3, 5, 6, 7],
         Lock::ShareRowExclusive => &[2, 3, 4, 5, 6, 7],
         Lock::Exclusive => &[1, 2, 3, 4, 5, 6, 7],
-        Lock::AccessExclusive | Lock::DatabaseWrite | Lock::Unknown => &[0, 1, 2, 3, 4, 5, 6, 7],
+        // PostgreSQL is asked, and these are none of its own.
+        Lock::MetadataRead
+        | Lock::MetadataWrite
+        | Lock::MetadataUpgradable
+        | Lock::MetadataNoWrite
+        | Lock::MetadataExclusive
+        | Lock::AccessExclusive
+        | Lock::DatabaseWrite
+        | Lock::Unknown => &[0, 1, 2, 3, 4, 5, 6, 7],
     };
     modes
         .iter()

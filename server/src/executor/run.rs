@@ -302,6 +302,12 @@ impl<'a> Run<'a> {
                     .await?;
             }
             Action::Outside { statement } => self.outside(phase, step, statement, state).await?,
+            Action::Ddl { .. } => {
+                return Err(Halt::Stop(
+                    StopReason::Connection,
+                    format!("{}: {}", step.title, crate::target::no_driver()),
+                ));
+            }
             Action::Backfill(backfill) => self.backfill(phase, step, backfill).await?,
         }
         self.emit(EventKind::StepCompleted {

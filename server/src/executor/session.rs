@@ -206,6 +206,7 @@ impl Session {
                 )
                 .await?
                 .is_some()),
+            Engine::MySql | Engine::MariaDb => Err(crate::target::no_driver()),
             Engine::Sqlite => {
                 let sql = ours(
                     Engine::Sqlite,
@@ -258,6 +259,7 @@ impl Session {
                     }
                 }
             }
+            Engine::MySql | Engine::MariaDb => return Err(crate::target::no_driver().into()),
             Engine::Sqlite => {}
         }
         Ok(())
@@ -352,6 +354,7 @@ impl Session {
                 "(SELECT (extract(epoch from backend_start) * 1000000)::bigint
                   FROM pg_stat_activity WHERE pid = pg_backend_pid())"
             }
+            Engine::MySql | Engine::MariaDb => return Err(crate::target::no_driver()),
             Engine::Sqlite => "NULL",
         };
         let sql = format!(

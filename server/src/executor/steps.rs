@@ -69,6 +69,7 @@ impl Run<'_> {
         let engine = self.session.link.engine();
         match engine {
             Engine::PostgreSql => self.session.link.raw("BEGIN").await,
+            Engine::MySql | Engine::MariaDb => Err(crate::target::no_driver()),
             Engine::Sqlite => self.session.link.raw("BEGIN IMMEDIATE").await,
         }
         .map_err(|error| tried(&error, "BEGIN"))?;

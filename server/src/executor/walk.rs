@@ -266,7 +266,9 @@ impl Walk {
             .enumerate()
             .map(|(n, (name, _))| match self.engine {
                 Engine::PostgreSql => format!("{name}::text AS \"bellows key {n}\""),
-                Engine::Sqlite => format!("quote({name}) AS \"bellows key {n}\""),
+                Engine::MySql | Engine::MariaDb | Engine::Sqlite => {
+                    format!("quote({name}) AS \"bellows key {n}\"")
+                }
             })
             .collect();
         texts.join(", ")
@@ -283,6 +285,7 @@ impl Walk {
                     Engine::PostgreSql => {
                         format!("'{}'::{data_type}", text.replace('\'', "''"))
                     }
+                    Engine::MySql | Engine::MariaDb => return Err(crate::target::no_driver()),
                     Engine::Sqlite => text,
                 })
             })

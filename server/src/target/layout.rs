@@ -97,6 +97,7 @@ const BYPASS: &str = "CREATE TABLE IF NOT EXISTS _bellows_bypass (id INTEGER PRI
 pub(crate) async fn present(link: &mut Link) -> Result<bool, sqlx::Error> {
     let sql = match link.engine() {
         Engine::PostgreSql => "SELECT to_regclass('bellows.target') IS NOT NULL",
+        Engine::MySql | Engine::MariaDb => return Err(super::no_driver()),
         Engine::Sqlite => {
             "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_bellows_target')"
         }
@@ -116,6 +117,7 @@ pub(crate) async fn ensure(link: &mut Link) -> Result<(), TargetError> {
             ))
             .await?;
         }
+        Engine::MySql | Engine::MariaDb => return Err(super::no_driver().into()),
         Engine::Sqlite => {
             link.raw("PRAGMA busy_timeout = 10000").await?;
             link.raw("BEGIN IMMEDIATE").await?;
@@ -142,6 +144,7 @@ async fn make(link: &mut Link) -> Result<(), sqlx::Error> {
         // PostgreSQL puts an index into its table's schema and takes no qualified name for it.
         let sql = match engine {
             Engine::PostgreSql => sql.replace("{i}", "").replace("{on}", "bellows."),
+            Engine::MySql | Engine::MariaDb => return Err(super::no_driver()),
             Engine::Sqlite => sql.replace("{i}", "_bellows_").replace("{on}", "_bellows_"),
         };
         link.raw(&ours(engine, &sql)).await?;
@@ -209,6 +212,7 @@ async fn system(link: &mut Link) -> Result<String, sqlx::Error> {
                 .unwrap_or_default();
             Ok(format!("{cluster}/{database}"))
         }
+        Engine::MySql | Engine::MariaDb => Err(super::no_driver()),
         Engine::Sqlite => Ok(link
             .fetch_one(
                 "SELECT file FROM pragma_database_list WHERE name = 'main'",

@@ -334,6 +334,10 @@ pub fn ours(engine: Engine, sql: &str) -> String {
             "bellows.",
             "(extract(epoch from clock_timestamp()) * 1000000)::bigint",
         ),
+        Engine::MySql | Engine::MariaDb => (
+            "_bellows_",
+            "CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED)",
+        ),
         Engine::Sqlite => (
             "_bellows_",
             "CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)",

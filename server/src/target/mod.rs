@@ -162,7 +162,7 @@ impl Target {
                 found: format!("SQLite {version}"),
                 needed: "SQLite 3.35",
             }),
-            Engine::PostgreSql | Engine::Sqlite => Ok(target),
+            Engine::PostgreSql | Engine::MySql | Engine::MariaDb | Engine::Sqlite => Ok(target),
         }
     }
 
@@ -239,6 +239,11 @@ impl Target {
     pub(crate) async fn open(&self) -> Result<Link, TargetError> {
         Link::own(self).await
     }
+}
+
+/// What stands where MySQL and MariaDB would be driven: no address leads to such a target yet.
+pub(crate) fn no_driver() -> sqlx::Error {
+    sqlx::Error::Configuration("this bellows has no driver for MySQL and MariaDB yet".into())
 }
 
 pub(crate) use layout::LOCK_SPACE;

@@ -93,6 +93,12 @@ impl FromStr for TargetUrl {
                 ));
             }
             Parsed::Sqlite(PathBuf::from(path))
+        } else if text.starts_with("mysql://") || text.starts_with("mariadb://") {
+            return Err(TargetError::Url(
+                "this bellows has no driver for MySQL and MariaDB yet; it can plan and verify \
+                 documents for them without a target"
+                    .into(),
+            ));
         } else {
             return Err(TargetError::Url(
                 "a target is postgres://user:password@host:5432/database or sqlite:PATH".into(),

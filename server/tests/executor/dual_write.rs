@@ -80,6 +80,10 @@ async fn a_split_leads_both_ways(engine: Engine) {
             "split_part(name, ' ', 1)",
             "nullif(split_part(name, ' ', 2), '')",
         ),
+        Engine::MySql | Engine::MariaDb => (
+            "substring_index(name, ' ', 1)",
+            "nullif(substring(name, char_length(substring_index(name, ' ', 1)) + 2), '')",
+        ),
         Engine::Sqlite => (
             "substr(name, 1, instr(name || ' ', ' ') - 1)",
             "nullif(substr(name, instr(name || ' ', ' ') + 1), '')",

@@ -41,6 +41,7 @@ async fn users(engine: Engine, rows: u32) -> TestTarget {
     let test = TestTarget::new(engine).await;
     let key = match engine {
         Engine::PostgreSql => "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+        Engine::MySql | Engine::MariaDb => "bigint AUTO_INCREMENT PRIMARY KEY",
         Engine::Sqlite => "INTEGER PRIMARY KEY",
     };
     test.sql(&format!(

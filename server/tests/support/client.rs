@@ -16,6 +16,9 @@ impl Client {
             Engine::PostgreSql => {
                 Client::Postgres(PgConnection::connect(url.secret()).await.unwrap())
             }
+            Engine::MySql | Engine::MariaDb => {
+                panic!("no server of this engine is at hand for these tests")
+            }
             Engine::Sqlite => {
                 let options = sqlx::sqlite::SqliteConnectOptions::new()
                     .filename(url.sqlite_path().unwrap())

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{enclosed, function_name};
 use crate::dialect::{expression, quote};
+use crate::document::Engine;
 use crate::schema::{DualWrite, HeldColumn, TableName, World};
 
 /// Types without an equality that everybody agrees on: compared by their text.
@@ -27,7 +28,7 @@ impl Side<'_> {
     fn is_absent(&self) -> String {
         self.columns
             .iter()
-            .map(|c| format!("NEW.{} IS NULL", quote::name(&c.column)))
+            .map(|c| format!("NEW.{} IS NULL", quote::name(Engine::PostgreSql, &c.column)))
             .collect::<Vec<_>>()
             .join(" AND ")
     }
@@ -37,7 +38,7 @@ impl Side<'_> {
         self.columns
             .iter()
             .map(|c| {
-                let name = quote::name(&c.column);
+                let name = quote::name(Engine::PostgreSql, &c.column);
                 let by_text = self
                     .world
                     .column(self.table, &c.column)
@@ -61,9 +62,9 @@ impl Side<'_> {
 
     /// `NEW.c := ...`: the conversion over the row's values under their own names.
     fn assignment(&self, target: &str, sql: &str) -> String {
-        let target = quote::name(target);
+        let target = quote::name(Engine::PostgreSql, target);
         if let [other] = self.others
-            && sql == quote::name(&other.column)
+            && sql == quote::name(Engine::PostgreSql, &other.column)
         {
             return format!("NEW.{target} := NEW.{sql};");
         }
@@ -80,13 +81,13 @@ impl Side<'_> {
         }
         let row: Vec<String> = columns
             .iter()
-            .map(|c| format!("NEW.{0} AS {0}", quote::name(c)))
+            .map(|c| format!("NEW.{0} AS {0}", quote::name(Engine::PostgreSql, c)))
             .collect();
         format!(
             "NEW.{target} := (SELECT {} FROM (SELECT {}) AS {});",
             enclosed(sql),
             row.join(", "),
-            quote::name(&self.table.name)
+            quote::name(Engine::PostgreSql, &self.table.name)
         )
     }
 
@@ -96,7 +97,10 @@ impl Side<'_> {
             .iter()
             .filter_map(|c| {
                 let default = c.default.as_ref()?;
-                Some(format!("NEW.{} := {default};", quote::name(&c.column)))
+                Some(format!(
+                    "NEW.{} := {default};",
+                    quote::name(Engine::PostgreSql, &c.column)
+                ))
             })
             .collect()
     }
@@ -109,7 +113,10 @@ impl Side<'_> {
         self.columns
             .iter()
             .filter_map(|c| {
-                let (name, default) = (quote::name(&c.column), c.default.as_ref()?);
+                let (name, default) = (
+                    quote::name(Engine::PostgreSql, &c.column),
+                    c.default.as_ref()?,
+                );
                 Some(format!(
                     "IF NEW.{name} IS NULL THEN\n        NEW.{name} := {default};\n      END IF;"
                 ))
@@ -195,7 +202,7 @@ END
         .find(|fence| !body.contains(fence.as_str()))
         .unwrap_or_default();
     let own_schema = match &table.schema {
-        Some(schema) => format!("{}, ", quote::name(schema)),
+        Some(schema) => format!("{}, ", quote::name(Engine::PostgreSql, schema)),
         None => String::new(),
     };
     format!(

@@ -121,12 +121,14 @@ impl Written<'_> {
         // Identity where nothing is said of the direction.
         let forward = match (self.forward, old, new) {
             (Some(conversion), _, new) => conversion.by_column(new),
-            (None, Some(old), Some(new)) => [(new.to_owned(), quote::name(old))].into(),
+            (None, Some(old), Some(new)) => [(new.to_owned(), quote::name(engine, old))].into(),
             (None, _, _) => BTreeMap::new(),
         };
         let backward = match (self.backward, self.forward, old, new) {
             (Some(conversion), _, old, _) => conversion.by_column(old),
-            (None, None, Some(old), Some(new)) => [(old.to_owned(), quote::name(new))].into(),
+            (None, None, Some(old), Some(new)) => {
+                [(old.to_owned(), quote::name(engine, new))].into()
+            }
             (None, _, _, _) => BTreeMap::new(),
         };
         let old = match old {

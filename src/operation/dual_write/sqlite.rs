@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::super::sqlite;
 use super::enclosed;
 use crate::dialect::quote;
+use crate::document::Engine;
 use crate::schema::{DualWrite, HeldColumn, Table, TableName};
 
 /// The triggers' names.
@@ -22,7 +23,7 @@ pub(in crate::operation) fn trigger_texts(
     table: &TableName,
     dual_write: &DualWrite,
 ) -> Vec<String> {
-    let on = quote::name(&table.name);
+    let on = quote::name(Engine::Sqlite, &table.name);
     let row = this_row(known);
     let (old, new) = (&dual_write.old, &dual_write.new);
     let set = |conversions: &BTreeMap<String, String>, condition: &str| {
@@ -37,7 +38,7 @@ pub(in crate::operation) fn trigger_texts(
                 } else {
                     enclosed(sql)
                 };
-                format!("{} = {sql}", quote::name(column))
+                format!("{} = {sql}", quote::name(Engine::Sqlite, column))
             })
             .collect();
         format!(
@@ -56,26 +57,29 @@ pub(in crate::operation) fn trigger_texts(
     };
     let (old_absent, new_absent) = (each(old, " AND ", is_null), each(new, " AND ", is_null));
     let new_given = match new.as_slice() {
-        [one] => format!("NEW.{} IS NOT NULL", quote::name(&one.column)),
+        [one] => format!(
+            "NEW.{} IS NOT NULL",
+            quote::name(Engine::Sqlite, &one.column)
+        ),
         _ => format!("NOT ({new_absent})"),
     };
     let (old_changed, new_changed) = (each(old, " OR ", changed), each(new, " OR ", changed));
     let listed: Vec<String> = dual_write
         .columns()
-        .map(|c| quote::name(&c.column))
+        .map(|c| quote::name(Engine::Sqlite, &c.column))
         .collect();
     let [insert, update] = names(dual_write);
     vec![
         format!(
             "CREATE TRIGGER {} AFTER INSERT ON {on}\nWHEN ({} OR {}) AND {quiet}\n{}",
-            quote::name(&insert),
+            quote::name(Engine::Sqlite, &insert),
             group(old, &old_absent),
             group(new, &new_absent),
             body(&new_absent, &format!("{old_absent} AND {new_given}"))
         ),
         format!(
             "CREATE TRIGGER {} AFTER UPDATE OF {} ON {on}\nWHEN ({old_changed}) <> ({new_changed}) AND {quiet}\n{}",
-            quote::name(&update),
+            quote::name(Engine::Sqlite, &update),
             listed.join(", "),
             body(&group(old, &old_changed), &group(new, &new_changed))
         ),
@@ -86,13 +90,13 @@ pub(in crate::operation) fn trigger_texts(
 fn is_identity(sql: &str, old: &[HeldColumn], new: &[HeldColumn]) -> bool {
     [old, new]
         .iter()
-        .any(|side| matches!(side, [one] if quote::name(&one.column) == sql))
+        .any(|side| matches!(side, [one] if quote::name(Engine::Sqlite, &one.column) == sql))
 }
 
 fn each(columns: &[HeldColumn], between: &str, one: fn(&str) -> String) -> String {
     columns
         .iter()
-        .map(|c| one(&quote::name(&c.column)))
+        .map(|c| one(&quote::name(Engine::Sqlite, &c.column)))
         .collect::<Vec<_>>()
         .join(between)
 }
@@ -120,7 +124,7 @@ fn this_row(known: Option<&Table>) -> String {
         table
             .primary_key
             .iter()
-            .map(|c| format!("{0} = NEW.{0}", quote::name(c)))
+            .map(|c| format!("{0} = NEW.{0}", quote::name(Engine::Sqlite, c)))
             .collect::<Vec<_>>()
             .join(" AND ")
     };

@@ -49,6 +49,64 @@ const POSTGRESQL: &[&str] = &[
     "varchar(255)",
 ];
 
+const MYSQL: &[&str] = &[
+    "bigint",
+    "bigint unsigned",
+    "binary(16)",
+    "blob",
+    "char(36)",
+    "date",
+    "datetime",
+    "datetime(6)",
+    "decimal(12,2)",
+    "double",
+    "float",
+    "int",
+    "int unsigned",
+    "json",
+    "longblob",
+    "longtext",
+    "mediumtext",
+    "smallint",
+    "text",
+    "time",
+    "timestamp",
+    "tinyint",
+    "tinyint(1)",
+    "varbinary(255)",
+    "varchar(255)",
+];
+
+const MARIADB: &[&str] = &[
+    "bigint",
+    "bigint unsigned",
+    "binary(16)",
+    "blob",
+    "char(36)",
+    "date",
+    "datetime",
+    "datetime(6)",
+    "decimal(12,2)",
+    "double",
+    "float",
+    "inet6",
+    "int",
+    "int unsigned",
+    "json",
+    "longblob",
+    "longtext",
+    "mediumtext",
+    "smallint",
+    "text",
+    "time",
+    "timestamp",
+    "tinyint",
+    "tinyint(1)",
+    "uuid",
+    "varbinary(255)",
+    "varchar(255)",
+];
+
 const SQLITE: &[&str] = &["BLOB", "INTEGER", "NUMERIC", "REAL", "TEXT"];
 
 impl Offers {
@@ -81,6 +139,8 @@ impl Offers {
             Offered::Types => {
                 let types = match self.engine.get() {
                     Engine::PostgreSql => POSTGRESQL,
+                    Engine::MySql => MYSQL,
+                    Engine::MariaDb => MARIADB,
                     Engine::Sqlite => SQLITE,
                 };
                 types.iter().map(|&word| word.to_owned()).collect()

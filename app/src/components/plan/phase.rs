@@ -118,6 +118,9 @@ fn StepView(step: Step) -> impl IntoView {
             Some("built concurrently; an invalid leftover is dropped first")
         }
         Action::DropIndex { .. } => Some("dropped concurrently"),
+        Action::Ddl { .. } => {
+            Some("commits by itself, and is taken back by a statement of its own")
+        }
         Action::Outside { .. } => Some("on its own, outside a transaction"),
         Action::Backfill(_) => Some("in short batches along the key, each its own transaction"),
         Action::Rebuild { .. } => Some("the table is made anew, in one transaction"),

@@ -63,6 +63,11 @@ fn lock_word(lock: Lock) -> &'static str {
         Lock::Exclusive => "EXCLUSIVE",
         Lock::AccessExclusive => "ACCESS EXCLUSIVE",
         Lock::DatabaseWrite => "DATABASE WRITE",
+        Lock::MetadataRead => "METADATA SHARED READ",
+        Lock::MetadataWrite => "METADATA SHARED WRITE",
+        Lock::MetadataUpgradable => "METADATA SHARED UPGRADABLE",
+        Lock::MetadataNoWrite => "METADATA SHARED NO WRITE",
+        Lock::MetadataExclusive => "METADATA EXCLUSIVE",
         Lock::Unknown => "lock unknown",
     }
 }

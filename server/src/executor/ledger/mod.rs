@@ -381,6 +381,7 @@ pub(super) async fn begin(link: &mut Link) -> Result<(), sqlx::Error> {
             ))
             .await?;
         }
+        Engine::MySql | Engine::MariaDb => return Err(crate::target::no_driver()),
         Engine::Sqlite => {
             link.raw("PRAGMA busy_timeout = 10000").await?;
             link.raw("BEGIN IMMEDIATE").await?;
