@@ -5,5 +5,7 @@ pub mod create_table;
 pub mod expression;
 pub mod lexer;
 pub mod quote;
+pub mod reads;
 pub mod split;
 pub mod statement;
+pub mod types;

@@ -31,6 +31,7 @@ rules! {
     drop_without_gate,
     backfill_overwrites,
     dual_write_one_way,
+    unknown_type,
     unknown_sql,
     unbatched_update,
     blocking_sql,

@@ -171,6 +171,10 @@ impl AddColumn {
 }
 
 impl Behave for AddColumn {
+    fn data_types(&self) -> Vec<&str> {
+        vec![&self.data_type]
+    }
+
     fn phase_kind(&self) -> PhaseKind {
         PhaseKind::Expand
     }
@@ -191,6 +195,7 @@ impl Behave for AddColumn {
         if let Some(problem) = expression::expression_problem(world.engine, &self.data_type) {
             return Err(Refusal::new("dataType", problem));
         }
+        world.check_type("dataType", &self.data_type)?;
         let default = self.default_sql(world.engine);
         if let Some(problem) = default
             .as_deref()

@@ -84,6 +84,11 @@ pub(super) trait Behave {
         Ok(())
     }
 
+    /// The types that it names.
+    fn data_types(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
     fn phase_kind(&self) -> PhaseKind;
     fn tables(&self) -> Vec<TableName>;
     fn subject(&self) -> Subject;

@@ -42,6 +42,13 @@ macro_rules! operations {
                 }
             }
 
+            /// The types that it names.
+            pub fn data_types(&self) -> Vec<&str> {
+                match self {
+                    $(Operation::$variant(operation) => operation.data_types(),)*
+                }
+            }
+
             /// What it does to the schema as the applications see it.
             pub fn phase_kind(&self) -> PhaseKind {
                 match self {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::FieldError;
 use crate::dialect::quote::NAME_LIMIT;
+use crate::dialect::types::{self, Verdict};
 use crate::document::{Engine, FieldKind, Migration, Phase, Shape, check, nearest, slug, soak_ms};
 use crate::operation::Operation;
 use crate::plan::plan;
@@ -107,8 +108,13 @@ impl<'a> Form<'a> {
                     self.refuse(key, format!("One of {}.{hint}", words.join(", ")));
                 }
             }
-            FieldKind::DataType
-            | FieldKind::Sql
+            FieldKind::DataType => {
+                let made = self.schema.map(|schema| &schema.types);
+                if let Verdict::Wrong(message) = types::judge(self.engine, text, made) {
+                    self.refuse(key, format!("{message}."));
+                }
+            }
+            FieldKind::Sql
             | FieldKind::Text
             | FieldKind::Index
             | FieldKind::Default

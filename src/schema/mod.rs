@@ -6,11 +6,12 @@
 mod apply;
 mod dual_write;
 mod fingerprint;
+mod relations;
 #[cfg(test)]
 pub(crate) mod sample;
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -93,6 +94,39 @@ pub struct Schema {
     pub version: u32,
     /// Every table, without Bellows' own.
     pub tables: BTreeMap<TableName, Table>,
+    /// Every view, whatever it reads.
+    #[serde(default)]
+    pub views: BTreeMap<TableName, View>,
+    /// PostgreSQL: the types that people and extensions made, as a document names them (`mood`,
+    /// `billing.state`).
+    #[serde(default)]
+    pub types: BTreeSet<String>,
+}
+
+/// One view.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct View {
+    /// Its SELECT, as the catalogue prints it.
+    pub definition: String,
+    /// A materialized view.
+    #[serde(default)]
+    pub materialized: bool,
+    /// SQLite: the names of its columns, where they are written before the SELECT.
+    #[serde(default)]
+    pub columns: Vec<String>,
+    /// PostgreSQL: its options: `security_barrier=true`.
+    #[serde(default)]
+    pub options: Vec<String>,
+    /// PostgreSQL: privileges as `(grantee quoted as SQL, privilege, grantable)`.
+    #[serde(default)]
+    pub grants: Vec<(String, String, bool)>,
+    /// PostgreSQL: its comment.
+    #[serde(default)]
+    pub comment: Option<String>,
+    /// The tables and views that it reads, as far as is known.
+    #[serde(default)]
+    pub reads: Vec<TableName>,
 }
 
 /// One table.
@@ -150,6 +184,9 @@ pub struct Column {
     /// Generated or identity: never written by us.
     #[serde(default)]
     pub generated: bool,
+    /// PostgreSQL: what makes it so: `GENERATED ALWAYS AS IDENTITY`.
+    #[serde(default)]
+    pub generated_as: Option<String>,
     /// PostgreSQL: the column's comment.
     #[serde(default)]
     pub comment: Option<String>,
@@ -285,6 +322,8 @@ impl Schema {
             engine,
             version,
             tables: BTreeMap::new(),
+            views: BTreeMap::new(),
+            types: BTreeSet::new(),
         }
     }
 

@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Column, DualWrite, Schema, Table, TableName};
+use super::{Column, DualWrite, Schema, Table, TableName, View};
 use crate::dialect::create_table::{CreateTable, EditError};
 use crate::dialect::quote::{CHARACTER_LIMIT, NAME_LIMIT};
 use crate::dialect::statement::ASSUMED_ROWS;
+use crate::dialect::types::{self, Verdict};
 use crate::document::{Engine, Problem};
 
 /// Why an operation cannot be: the field that is to blame, and what to do.
@@ -50,18 +51,25 @@ pub struct World {
     /// Whether a live schema was given.
     pub live: bool,
     /// Whether custom SQL may have made what is not known.
-    loose: bool,
-    tables: BTreeMap<TableName, Table>,
-    /// Tables that the live schema holds: their columns are all known.
-    whole: BTreeSet<TableName>,
+    pub(super) loose: bool,
+    pub(super) tables: BTreeMap<TableName, Table>,
+    /// Tables that the live schema holds, or the document made: their columns are all known.
+    pub(super) whole: BTreeSet<TableName>,
+    /// Tables that the document made: nobody has written to them when they are changed.
+    pub(super) made: BTreeSet<TableName>,
+    /// Tables and views that the document took away, and how.
+    pub(super) gone: BTreeMap<TableName, String>,
+    pub(super) views: BTreeMap<TableName, View>,
+    /// The types that people made; none where nobody knows them.
+    types: Option<BTreeSet<String>>,
     /// Every table of the live schema, to find the nearest name.
-    names: Vec<TableName>,
+    pub(super) names: Vec<TableName>,
     /// Names that an index may not take, by their scope: see [`scope`].
-    relations: BTreeSet<(Option<String>, String)>,
+    pub(super) relations: BTreeSet<(Option<String>, String)>,
     /// Columns that the document added, with the default that the rows of then got.
-    added: BTreeMap<(TableName, String), Option<String>>,
+    pub(super) added: BTreeMap<(TableName, String), Option<String>>,
     /// Columns that the document dropped.
-    dropped: BTreeSet<(TableName, String)>,
+    pub(super) dropped: BTreeSet<(TableName, String)>,
 }
 
 impl World {
@@ -95,6 +103,13 @@ impl World {
                     .chain(own)
                     .map(|relation| (scope(engine, name), relation))
             })
+            .chain(
+                known
+                    .views
+                    .keys()
+                    .filter(|_| !engine.is_mysql_family())
+                    .map(|view| (view.schema.clone(), view.name.clone())),
+            )
             .collect();
         Self {
             engine,
@@ -103,6 +118,10 @@ impl World {
             loose: false,
             whole: tables.keys().cloned().collect(),
             tables,
+            made: BTreeSet::new(),
+            gone: BTreeMap::new(),
+            views: known.views.clone(),
+            types: schema.map(|s| s.types.clone()),
             names: known.tables.keys().cloned().collect(),
             relations,
             added: BTreeMap::new(),
@@ -158,6 +177,11 @@ impl World {
         field: &'static str,
         name: &TableName,
     ) -> Result<&mut Table, Refusal> {
+        if !self.tables.contains_key(name)
+            && let Some(how) = self.gone.get(name)
+        {
+            return Err(Refusal::new(field, format!("{name} {how}")));
+        }
         if self.live && !self.loose && !self.tables.contains_key(name) {
             let nearest = nearest(
                 &name.to_string(),
@@ -210,6 +234,20 @@ impl World {
         column: &str,
     ) -> Result<(), Refusal> {
         self.column_mut(table, field, column).map(|_| ())
+    }
+
+    /// Refuses a type that neither the engine nor, as far as is known, the target has.
+    pub fn check_type(&self, field: &'static str, text: &str) -> Result<(), Refusal> {
+        match self.judge_type(text) {
+            Verdict::Known | Verdict::Unsure(_) => Ok(()),
+            Verdict::Wrong(message) => Err(Refusal::new(field, message)),
+        }
+    }
+
+    /// What can be said of a type here. SQL of one's own may have made any.
+    pub fn judge_type(&self, text: &str) -> Verdict {
+        let made = self.types.as_ref().filter(|_| !self.loose);
+        types::judge(self.engine, text, made)
     }
 
     /// Refuses a name that is longer than the engine takes, or an empty one.
@@ -353,7 +391,7 @@ impl World {
 
 /// Where the name of an index must be free: PostgreSQL and SQLite have one list for the tables
 /// and indexes of a schema, MySQL and MariaDB one for the indexes of each table.
-fn scope(engine: Engine, table: &TableName) -> Option<String> {
+pub(super) fn scope(engine: Engine, table: &TableName) -> Option<String> {
     if engine.is_mysql_family() {
         Some(table.to_string())
     } else {
@@ -362,7 +400,7 @@ fn scope(engine: Engine, table: &TableName) -> Option<String> {
 }
 
 /// `; did you mean users?`, where something comes near.
-fn nearest(word: &str, known: impl Iterator<Item = String>) -> String {
+pub(super) fn nearest(word: &str, known: impl Iterator<Item = String>) -> String {
     known
         .map(|name| (strsim::damerau_levenshtein(word, &name), name))
         .filter(|(distance, name)| *distance <= 2.max(name.len() / 3))

@@ -61,7 +61,10 @@ async fn settle(
             (new.plan.clone(), before)
         } else {
             let old = ledger::before(link, &last.id).await?;
-            (grafted(&last.plan, &new.plan, kept), over(before, old))
+            (
+                grafted(&last.plan, &new.plan, kept),
+                over(before, old, &tables(&last.plan)),
+            )
         };
         ledger::create(link, &new.id, &new.document, &plan, &before, &new.by).await?;
         if kept > 0 {
@@ -90,7 +93,8 @@ async fn settle(
         }
         let old = ledger::before(link, &last.id).await?;
         let plan = grafted(&last.plan, &new.plan, begun);
-        ledger::replace(link, &last.id, &new.document, &plan, &over(before, old)).await?;
+        let before = over(before, old, &tables(&last.plan));
+        ledger::replace(link, &last.id, &new.document, &plan, &before).await?;
     }
     Ok((last.id, false))
 }
@@ -119,7 +123,8 @@ pub async fn planning_schema(
     if !stands_on_it {
         return Ok(live);
     }
-    Ok(over(live, ledger::before(&mut link, &last.id).await?))
+    let before = ledger::before(&mut link, &last.id).await?;
+    Ok(over(live, before, &tables(&last.plan)))
 }
 
 /// How many of the first phases are done and read the same.
@@ -165,7 +170,7 @@ pub(super) fn tables(plan: &Plan) -> Vec<TableName> {
     tables
 }
 
-/// The schema with those tables alone.
+/// The schema with those tables and views alone.
 pub(super) fn only(schema: &Schema, tables: &[TableName]) -> Schema {
     let mut small = Schema::empty(schema.engine);
     small.version = schema.version;
@@ -173,12 +178,20 @@ pub(super) fn only(schema: &Schema, tables: &[TableName]) -> Schema {
         if let Some(table) = schema.table(name) {
             small.tables.insert(name.clone(), table.clone());
         }
+        if let Some(view) = schema.views.get(name) {
+            small.views.insert(name.clone(), view.clone());
+        }
     }
     small
 }
 
-/// The schema with the tables of another one laid over it.
-fn over(mut schema: Schema, top: Schema) -> Schema {
-    schema.tables.extend(top.tables);
+/// The schema with those tables and views as they were before: what was not there is not there.
+fn over(mut schema: Schema, before: Schema, touched: &[TableName]) -> Schema {
+    for name in touched {
+        schema.tables.remove(name);
+        schema.views.remove(name);
+    }
+    schema.tables.extend(before.tables);
+    schema.views.extend(before.views);
     schema
 }

@@ -1,11 +1,12 @@
 //! Reads a SQLite file's schema: a handful of queries over its pragmas, whatever the number of
 //! tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use bellows::dialect::reads;
 use bellows::document::Engine;
 use bellows::schema::{
-    Column, Constraint, ConstraintKind, DualWrite, Index, Schema, Table, TableName, ViewUse,
+    Column, Constraint, ConstraintKind, DualWrite, Index, Schema, Table, TableName, View, ViewUse,
     is_dual_write_trigger,
 };
 use sqlx::{Row as _, SqliteConnection, SqlitePool};
@@ -25,11 +26,14 @@ pub(super) async fn inspect(pool: &SqlitePool, version: u32) -> Result<Schema, T
     foreign_keys(&mut tx, &mut tables).await?;
     dependents(&mut tx, &mut tables).await?;
     count(&mut tx, &mut tables).await?;
+    let views = views(&mut tx).await?;
     tx.rollback().await?;
     Ok(Schema {
         engine: Engine::Sqlite,
         version,
         tables,
+        views,
+        types: BTreeSet::new(),
     })
 }
 
@@ -253,6 +257,41 @@ async fn dependents(
         }
     }
     Ok(())
+}
+
+async fn views(conn: &mut SqliteConnection) -> Result<BTreeMap<TableName, View>, sqlx::Error> {
+    let mut views = BTreeMap::new();
+    for row in rows(
+        conn,
+        "SELECT name, sql FROM sqlite_schema WHERE type = 'view' ORDER BY name",
+    )
+    .await?
+    {
+        let (view, sql): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        let definition = after_as(&sql).to_owned();
+        views.insert(
+            name(view),
+            View {
+                reads: reads::tables(Engine::Sqlite, &definition),
+                columns: named_columns(&sql),
+                definition,
+                ..View::default()
+            },
+        );
+    }
+    Ok(views)
+}
+
+/// The names between the view's own and AS.
+fn named_columns(sql: &str) -> Vec<String> {
+    let head = sql.strip_suffix(after_as(sql)).unwrap_or_default();
+    match head.contains('(') {
+        true => key_texts(head)
+            .iter()
+            .flat_map(|key| words(key).map(str::to_owned).collect::<Vec<_>>())
+            .collect(),
+        false => Vec::new(),
+    }
 }
 
 /// Puts a view to every table whose name stands in it: SQLite keeps no dependencies.
