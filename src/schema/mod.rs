@@ -175,7 +175,7 @@ pub struct Table {
 pub struct Column {
     /// As the catalogue spells it.
     pub name: String,
-    /// As the engine prints it (`format_type`, or SQLite's declared type).
+    /// As the engine prints it (`format_type`, `COLUMN_TYPE`, or SQLite's declared type).
     pub data_type: String,
     /// Whether NULL is allowed.
     pub nullable: bool,
@@ -199,6 +199,11 @@ pub struct Column {
     /// A collation other than the type's own, as SQL.
     #[serde(default)]
     pub collation: Option<String>,
+    /// MySQL and MariaDB: all that stands behind the name in the column's line of SHOW CREATE
+    /// TABLE, without the comma (`varchar(255) NOT NULL DEFAULT 'x' COMMENT 'y'`): what MODIFY
+    /// COLUMN says anew, or the column loses it.
+    #[serde(default)]
+    pub definition: Option<String>,
 }
 
 /// One index.
@@ -213,7 +218,7 @@ pub struct Index {
     /// such an index is carried over by its definition, not by its columns.
     #[serde(default)]
     pub expressions: bool,
-    /// UNIQUE.
+    /// UNIQUE. On MySQL and MariaDB such an index is a constraint of its name as well.
     pub unique: bool,
     /// `btree`, `gin`, ...
     pub method: String,
