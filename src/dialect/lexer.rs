@@ -36,12 +36,22 @@ pub struct Token<'a> {
 
 /// SQL that ends inside a string, a name or a comment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what} that starts at character {at} is not closed")]
+#[error("{what} that starts at {} is not closed", place(*.line, *.at))]
 pub struct Unclosed {
     /// `a string`, `a comment`, ...
     pub what: &'static str,
-    /// 1-based, in characters.
+    /// The line of the text, from 1.
+    pub line: usize,
+    /// The character of that line, from 1.
     pub at: usize,
+}
+
+fn place(line: usize, at: usize) -> String {
+    if line == 1 {
+        format!("character {at}")
+    } else {
+        format!("line {line}, character {at}")
+    }
 }
 
 impl<'a> Token<'a> {
@@ -111,7 +121,8 @@ pub fn tokens(engine: Engine, sql: &str) -> Result<Vec<Token<'_>>, Unclosed> {
         let rest = &sql[at..];
         let (kind, length) = next(engine, rest).map_err(|what| Unclosed {
             what,
-            at: sql[..at].chars().count() + 1,
+            line: sql[..at].matches('\n').count() + 1,
+            at: sql[..at].chars().rev().take_while(|c| *c != '\n').count() + 1,
         })?;
         out.push(Token {
             kind,
@@ -325,8 +336,14 @@ mod tests {
             tokens(Engine::PostgreSql, "é 'x"),
             Err(Unclosed {
                 what: "a string",
+                line: 1,
                 at: 3
             })
+        );
+        let later = tokens(Engine::PostgreSql, "é\n 'x").unwrap_err();
+        assert_eq!(
+            later.to_string(),
+            "a string that starts at line 2, character 2 is not closed"
         );
         assert!(tokens(Engine::PostgreSql, "$a$ b").is_err());
         assert!(tokens(Engine::PostgreSql, "/* /* */").is_err());

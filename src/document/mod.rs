@@ -8,6 +8,7 @@ mod json_schema;
 mod locate;
 mod names;
 mod read;
+mod read_parts;
 mod read_value;
 mod scalar;
 mod scan_error;

@@ -2,12 +2,9 @@
 //!
 //! A text and a document from a form are judged by the same walk; only the places differ.
 
-use std::collections::BTreeMap;
-
 use super::names::{name_problem, nearest, shorten};
 use super::tree::{Data, Entry, Node, Place, load};
-use super::{Field, GATE, MIGRATION, Migration, PHASE, Problem, Shape, Validation};
-use crate::operation::Operation;
+use super::{FieldKind, GATE, MIGRATION, Migration, PHASE, Problem, Shape, scan_error};
 
 /// Problems reported at once; who has more begins with these.
 pub const PROBLEMS_MAX: usize = 200;
@@ -81,7 +78,9 @@ pub fn check(migration: &Migration) -> Vec<Problem> {
 /// What the walk has found so far.
 #[derive(Default)]
 pub(super) struct Reader {
-    problems: Vec<Problem>,
+    pub(super) problems: Vec<Problem>,
+    /// Keys beside `migration:`.
+    misplaced: Vec<String>,
     /// The engine, once it is known; identifiers are judged by it.
     pub(super) postgresql: bool,
 }
@@ -97,9 +96,9 @@ impl Reader {
         let entries = match &root.data {
             Data::Map(entries) => entries,
             Data::Null => {
-                let at = Place { line: 1, column: 1 };
+                let top = Place { line: 1, column: 1 };
                 return self.say(
-                    Some(at),
+                    root.at.or(Some(top)),
                     "",
                     "the document is empty: it begins with `migration:`",
                 );
@@ -115,6 +114,8 @@ impl Reader {
                 );
             }
         };
+        // What stands beside `migration:` is not missing under it as well: one mistake, not two.
+        self.misplaced = entries.iter().map(|e| e.key.clone()).collect();
         for entry in entries {
             if entry.key == "migration" {
                 self.migration(&entry.value, entry.at);
@@ -153,7 +154,7 @@ impl Reader {
     }
 
     /// The entries of what must be a mapping.
-    fn mapping<'n>(
+    pub(super) fn mapping<'n>(
         &mut self,
         node: &'n Node,
         key_at: Option<Place>,
@@ -183,7 +184,7 @@ impl Reader {
     }
 
     /// Judges the entries of a mapping by its shape. `tag` is the key that named the shape.
-    fn fields(
+    pub(super) fn fields(
         &mut self,
         entries: &[Entry],
         at: Option<Place>,
@@ -210,7 +211,7 @@ impl Reader {
                     self.value(field, entry, &path);
                 }
                 None => {
-                    meant.extend(nearest(&entry.key, known.iter().copied()));
+                    meant.extend(meant_key(&entry.key, &known));
                     let message = self.unknown_key(entry, shape, &known);
                     self.say(entry.at, &join(path, &shorten(&entry.key)), message);
                 }
@@ -218,13 +219,15 @@ impl Reader {
         }
         for field in shape.fields.iter().filter(|f| f.required) {
             // A misspelt key is one mistake, not two.
-            let there = entries.iter().any(|e| e.key == field.key) || meant.contains(&field.key);
+            let there = entries.iter().any(|e| e.key == field.key)
+                || meant.contains(&field.key)
+                || (shape.word == MIGRATION.word && self.misplaced.iter().any(|k| k == field.key));
             if !there {
-                self.say(
-                    at,
-                    &join(path, field.key),
-                    format!("{} needs `{}`: {}", shape.word, field.key, field.help),
-                );
+                let mut message = format!("{} needs `{}`: {}", shape.word, field.key, field.help);
+                if let FieldKind::Choice(words) = field.kind {
+                    message.push_str(&format!(" One of {}.", list(words)));
+                }
+                self.say(at, &join(path, field.key), message);
             }
         }
     }
@@ -232,7 +235,7 @@ impl Reader {
     fn unknown_key(&self, entry: &Entry, shape: &Shape, known: &[&str]) -> String {
         if let Some(home) = home(&entry.key)
             && home != shape.word
-            && nearest(&entry.key, known.iter().copied()).is_none()
+            && meant_key(&entry.key, known).is_none()
         {
             return format!(
                 "`{}` belongs to a {home}, not to {}; its keys are {}",
@@ -249,136 +252,6 @@ impl Reader {
         };
         unknown(&entry.key, shape.word, known, hint)
     }
-
-    pub(super) fn gate(&mut self, entry: &Entry, path: &str) {
-        let Some(entries) = self.mapping(&entry.value, entry.at, path, "gate") else {
-            return;
-        };
-        self.fields(entries, entry.value.at, &GATE, None, path);
-        if entries.is_empty() {
-            self.say(entry.value.at, path, "a gate says `deploy`, `soak` or both");
-        }
-    }
-
-    pub(super) fn phases(&mut self, field: &Field, node: &Node, path: &str) {
-        let phases = self.list(field, node, path);
-        if phases.is_empty() && matches!(node.data, Data::List(_)) {
-            self.say(node.at, path, "a migration has at least one phase");
-        }
-        let mut lines = BTreeMap::new();
-        for (index, phase) in phases.iter().enumerate() {
-            let path = format!("{path}[{index}]");
-            let Some(entries) = self.mapping(phase, None, &path, "phase") else {
-                continue;
-            };
-            self.fields(entries, phase.at, &PHASE, None, &path);
-            self.phase_number(entries, index, &mut lines, &path);
-        }
-    }
-
-    fn phase_number(
-        &mut self,
-        entries: &[Entry],
-        index: usize,
-        seen: &mut BTreeMap<u64, Option<usize>>,
-        path: &str,
-    ) {
-        let Some(node) = entries.iter().find(|e| e.key == "phase").map(|e| &e.value) else {
-            return;
-        };
-        let Some(number) = node.as_number().and_then(serde_json::Number::as_u64) else {
-            return;
-        };
-        let wanted = index as u64 + 1;
-        let path = join(path, "phase");
-        if let Some(line) = seen.get(&number) {
-            let place = line.map_or(String::new(), |l| format!(", in line {l}"));
-            self.say(
-                node.at,
-                &path,
-                format!("phase {number} is there already{place}; this one would be {wanted}"),
-            );
-        } else {
-            if number != wanted {
-                self.say(
-                    node.at,
-                    &path,
-                    format!("phases are numbered 1, 2, 3, ... in order: this one is {wanted}, not {number}"),
-                );
-            }
-            seen.insert(number, node.at.map(|p| p.line));
-        }
-    }
-
-    /// A mapping whose shape one of its keys names: an operation by `type`, a check by `check`.
-    pub(super) fn tagged(&mut self, node: &Node, tag: &str, shapes: &[&'static Shape], path: &str) {
-        let what = if tag == "type" {
-            "an operation"
-        } else {
-            "a check"
-        };
-        let before = self.problems.len();
-        let Some(entries) = self.mapping(node, None, path, what) else {
-            return;
-        };
-        let words: Vec<&str> = shapes.iter().map(|s| s.word).collect();
-        let Some(entry) = entries.iter().find(|e| e.key == tag) else {
-            let near = entries
-                .iter()
-                .find(|e| nearest(&e.key, [tag]).is_some() || e.key == "operation");
-            let hint = near.map_or(String::new(), |e| {
-                format!("; `{}` is meant to be `{tag}`", shorten(&e.key))
-            });
-            return self.say(
-                near.map_or(node.at, |e| e.at),
-                &join(path, tag),
-                format!("{what} needs `{tag}`, one of {}{hint}", list(&words)),
-            );
-        };
-        let tag_path = join(path, tag);
-        let Data::Text(word) = &entry.value.data else {
-            let found = describe(&entry.value);
-            return self.say(
-                entry.value.at.or(entry.at),
-                &tag_path,
-                format!("`{tag}` is one of {}, and this is {found}", list(&words)),
-            );
-        };
-        let Some(shape) = shapes.iter().find(|s| s.word == word) else {
-            let hint = nearest(word, words.iter().copied())
-                .map_or(".".to_owned(), |n| format!("; did you mean `{n}`?"));
-            return self.say(
-                entry.value.at,
-                &tag_path,
-                format!(
-                    "`{}` is no {} that is known{hint} Known: {}",
-                    shorten(word),
-                    if tag == "type" { "operation" } else { "check" },
-                    list(&words)
-                ),
-            );
-        };
-        self.fields(entries, node.at, shape, Some(tag), path);
-        if self.problems.len() > before {
-            return;
-        }
-        let refused = if tag == "type" {
-            match serde_json::from_value::<Operation>(node.to_json()) {
-                Ok(operation) => operation.form(),
-                Err(error) => return self.say(node.at, path, format!("{word}: {error}")),
-            }
-        } else {
-            match serde_json::from_value::<Validation>(node.to_json()) {
-                Ok(validation) => validation.form(),
-                Err(error) => return self.say(node.at, path, format!("{word}: {error}")),
-            }
-        };
-        if let Err(refusal) = refused {
-            let entry = entries.iter().find(|e| e.key == refusal.field);
-            let at = entry.map_or(node.at, |e| e.value.at.or(e.at));
-            self.say(at, &join(path, refusal.field), refusal.message);
-        }
-    }
 }
 
 /// The mapping that the key belongs to, among those that hold others.
@@ -389,9 +262,39 @@ fn home(key: &str) -> Option<&'static str> {
         .map(|shape| shape.word)
 }
 
+/// The known key that a mistaken one stands for: the nearest, or the one that other tools call so.
+fn meant_key<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
+    const ELSEWHERE: &[(&str, &str)] = &[
+        ("engine", "database"),
+        ("dialect", "database"),
+        ("query", "sql"),
+        ("expression", "sql"),
+        ("statement", "sql"),
+        ("set", "sql"),
+        ("message", "errorMessage"),
+        ("steps", "operations"),
+        ("changes", "operations"),
+        ("checks", "validation"),
+        ("assertions", "validation"),
+        ("fields", "columns"),
+        ("references", "refTable"),
+        ("using", "method"),
+        ("filter", "where"),
+        ("condition", "where"),
+        ("delay", "pauseMs"),
+        ("sleep", "pauseMs"),
+    ];
+    nearest(key, known.iter().copied()).or_else(|| {
+        let (_, ours) = ELSEWHERE.iter().find(|(theirs, _)| *theirs == key)?;
+        known.iter().copied().find(|k| k == ours)
+    })
+}
+
 fn unknown(key: &str, what: &str, known: &[&str], hint: &str) -> String {
-    let near = nearest(key, known.iter().copied())
-        .map_or(".".to_owned(), |n| format!("; did you mean `{n}`?"));
+    if let Some(c) = key.chars().find_map(scan_error::unseen) {
+        return format!("{what} has no key `{}`: {c} stands in it", shorten(key));
+    }
+    let near = meant_key(key, known).map_or(".".to_owned(), |n| format!("; did you mean `{n}`?"));
     format!(
         "{what} has no key `{}`{hint}{near} Known: {}",
         shorten(key),

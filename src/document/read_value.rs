@@ -95,6 +95,13 @@ impl Reader {
         hint: &str,
     ) {
         let found = describe(node);
+        let typographic = ['“', '”', '„', '‘', '’', '«', '»'];
+        let hint = match node.as_text() {
+            Some(text) if hint.is_empty() && text.starts_with(typographic) => {
+                ": typographic quotes are no quotes in YAML"
+            }
+            Some(_) | None => hint,
+        };
         self.say(
             node.at,
             path,
@@ -180,7 +187,21 @@ impl Reader {
         let mut seen = BTreeMap::new();
         for (index, item) in items.iter().enumerate() {
             let path = format!("{path}[{index}]");
-            if let Some(word) = self.filled(field, item, &path)
+            let problem = match &item.data {
+                Data::Null => Some("is empty: write a text, or take the item away".to_owned()),
+                Data::Bool(_) | Data::Number { .. } => Some(format!(
+                    "is a text, and this is {}: put it in quotes",
+                    describe(item)
+                )),
+                Data::List(_) | Data::Map(_) => {
+                    Some(format!("is a text, and this is {}", describe(item)))
+                }
+                Data::Text(_) => None,
+            };
+            if let Some(problem) = problem {
+                let message = format!("an item of `{}` {problem}", field.key);
+                self.say(item.at, &path, message);
+            } else if let Some(word) = self.filled(field, item, &path)
                 && seen.insert(word, index).is_some()
             {
                 self.say(
@@ -212,6 +233,7 @@ impl Reader {
             let hint = match node.as_text() {
                 Some(text) if text.trim().parse::<u64>().is_ok() => ": take the quotes away",
                 Some(text) if super::soak_ms(text).is_ok() => ": write milliseconds",
+                Some(text) if is_grouped(text) => ": write its digits alone",
                 Some(_) | None => "",
             };
             return self.wrong(field, node, path, "a whole number, not negative", hint);
@@ -292,9 +314,9 @@ impl Reader {
         let near = near.filter(|n| words.contains(n));
         let hint = near.map_or(".".to_owned(), |n| format!("; did you mean `{n}`?"));
         let message = format!(
-            "`{}` is no {} that is known{hint} Known: {}",
+            "`{}` is no value of `{}`{hint} Known: {}",
             shorten(word),
-            field.label.to_lowercase(),
+            field.key,
             list(words)
         );
         self.say(node.at, path, message);
@@ -318,4 +340,12 @@ impl Reader {
             }
         }
     }
+}
+
+/// `5_000`, `5,000` or `5 000`.
+fn is_grouped(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_digit() || "_,' .".contains(c))
 }

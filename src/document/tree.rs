@@ -125,13 +125,19 @@ enum Open {
 
 /// Reads the one document of a text.
 pub(super) fn load(text: &str) -> Result<Node, Vec<Problem>> {
-    let mut loader = Loader::default();
+    // Editors of Windows begin a file with a byte order mark; it says nothing here.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut loader = Loader {
+        text,
+        ..Loader::default()
+    };
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
         let (event, span) = match event {
             Ok(found) => found,
             Err(error) => {
-                loader.problems.push(scan_error::explain(text, &error));
+                let problem = scan_error::explain(text, &error, loader.open_at());
+                loader.problems.push(problem);
                 return Err(loader.problems);
             }
         };
@@ -162,14 +168,22 @@ fn place(span: Span) -> Place {
 }
 
 #[derive(Default)]
-struct Loader {
+struct Loader<'t> {
+    text: &'t str,
     open: Vec<Open>,
     root: Option<Node>,
     documents: usize,
     problems: Vec<Problem>,
 }
 
-impl Loader {
+impl Loader<'_> {
+    /// Where the innermost list or mapping began that has not ended.
+    fn open_at(&self) -> Option<Place> {
+        match self.open.last()? {
+            Open::List(at, _) | Open::Map { at, .. } => Some(*at),
+        }
+    }
+
     /// Takes one event; an error ends the reading.
     fn take(&mut self, event: Event<'_>, at: Place) -> Result<(), Problem> {
         match event {
@@ -242,6 +256,10 @@ impl Loader {
     }
 
     fn refuse_marks(&mut self, at: Place, anchor: usize, tag: bool) {
+        if anchor == 0 && !tag {
+            return;
+        }
+        let at = scan_error::mark_before(self.text, at);
         if anchor != 0 {
             self.refuse(
                 at,

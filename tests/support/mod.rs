@@ -73,7 +73,10 @@ fn value(field: &Field) -> BoxedStrategy<Value> {
             .prop_map(|(n, unit)| json!(format!("{n}{unit}")))
             .boxed(),
         FieldKind::Part(Part::Gate) => mapping(&GATE, None)
-            .prop_filter("a gate asks for something", |gate| gate != &json!({}))
+            .prop_filter("a gate asks for something", |gate| {
+                let says = |key: &str| gate[key].as_str().is_none_or(|t| !t.trim().is_empty());
+                gate != &json!({}) && says("deploy")
+            })
             .boxed(),
         FieldKind::Part(Part::Operations) => list(shapes(), "type"),
         FieldKind::Part(Part::Checks) => list(checks(), "check"),
