@@ -6,6 +6,7 @@ use bellows::plan::{PhasePlan, Plan, plan};
 use bellows::schema::Schema;
 use leptos::prelude::*;
 
+use crate::components::Hash;
 use crate::components::plan::{Findings, PhaseFacts, PhaseSteps};
 use crate::text;
 
@@ -157,6 +158,7 @@ fn PlanPreview(plan: Plan, checked: bool) -> impl IntoView {
             <span class=verdict.0>{verdict.1}</span>
             <span class="estimate">{text::plural(plan.phases.len() as u64, "phase")}</span>
             <span class="estimate">"≈ "{text::duration(plan.estimated_ms)}</span>
+            <span class="estimate">"plan " <Hash hash=plan.plan_hash /></span>
         </div>
         {(!checked)
             .then(|| {
