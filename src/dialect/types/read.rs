@@ -98,11 +98,10 @@ pub fn read(engine: Engine, text: &str) -> Option<TypeName> {
     let (schema, mut base) = name(engine, &mut rest)?;
     while let [next, ..] = rest {
         let word = next.text.to_lowercase();
-        if !FOLLOWS
+        let follows = FOLLOWS
             .iter()
-            .any(|(first, second)| base == *first && word == *second)
-            && !(base == "national character" && word == "varying")
-        {
+            .any(|(first, second)| base == *first && word == *second);
+        if !follows && (base != "national character" || word != "varying") {
             break;
         }
         base = format!("{base} {word}");
