@@ -5,6 +5,9 @@ use serde_json::{Map, Value, json};
 use super::{Field, FieldKind, GATE, MIGRATION, PHASE, Part, Shape, checks};
 use crate::operation::shapes as operations;
 
+/// A text that says something.
+const FILLED: &str = "\\S";
+
 /// The schema (2020-12) of what the reader accepts.
 pub fn json_schema() -> Value {
     json!({
@@ -64,22 +67,23 @@ fn property(field: &Field) -> Value {
         | FieldKind::NewName
         | FieldKind::Index
         | FieldKind::DataType
-        | FieldKind::Sql => json!({ "type": "string", "minLength": 1 }),
+        | FieldKind::Sql => json!({ "type": "string", "pattern": FILLED }),
         FieldKind::Text if field.key == "name" => json!({
             "type": "string",
             "pattern": "^[a-z0-9-]+$",
             "maxLength": super::NAME_MAX,
         }),
+        FieldKind::Text if field.key == "deploy" => json!({ "type": "string", "pattern": FILLED }),
         FieldKind::Text => json!({ "type": "string" }),
         FieldKind::Columns => json!({
             "type": "array",
-            "items": { "type": "string", "minLength": 1 },
+            "items": { "type": "string", "pattern": FILLED },
             "minItems": 1,
             "uniqueItems": true,
         }),
         FieldKind::Words => json!({
             "type": "array",
-            "items": { "type": "string", "minLength": 1 },
+            "items": { "type": "string", "pattern": FILLED },
             "uniqueItems": true,
         }),
         FieldKind::Bool => json!({ "type": "boolean" }),
@@ -95,7 +99,7 @@ fn property(field: &Field) -> Value {
                     "type": "object",
                     "required": ["sql"],
                     "additionalProperties": false,
-                    "properties": { "sql": { "type": "string", "minLength": 1 } },
+                    "properties": { "sql": { "type": "string", "pattern": FILLED } },
                 },
             ]
         }),
@@ -108,11 +112,11 @@ fn property(field: &Field) -> Value {
         FieldKind::Choice(words) => json!({ "enum": words }),
         FieldKind::Conversion => json!({
             "oneOf": [
-                { "type": "string", "minLength": 1 },
+                { "type": "string", "pattern": FILLED },
                 {
                     "type": "object",
                     "minProperties": 1,
-                    "additionalProperties": { "type": "string", "minLength": 1 },
+                    "additionalProperties": { "type": "string", "pattern": FILLED },
                 },
             ]
         }),
