@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bellows::dialect::types;
 use bellows::document::Engine;
 use bellows::schema::{Schema, TableName};
 use leptos::prelude::*;
@@ -28,86 +29,6 @@ pub(super) enum Offered {
     Indexes,
     Types,
 }
-
-const POSTGRESQL: &[&str] = &[
-    "bigint",
-    "boolean",
-    "bytea",
-    "date",
-    "double precision",
-    "integer",
-    "interval",
-    "jsonb",
-    "numeric(12,2)",
-    "smallint",
-    "text",
-    "text[]",
-    "time",
-    "timestamp",
-    "timestamptz",
-    "uuid",
-    "varchar(255)",
-];
-
-const MYSQL: &[&str] = &[
-    "bigint",
-    "bigint unsigned",
-    "binary(16)",
-    "blob",
-    "char(36)",
-    "date",
-    "datetime",
-    "datetime(6)",
-    "decimal(12,2)",
-    "double",
-    "float",
-    "int",
-    "int unsigned",
-    "json",
-    "longblob",
-    "longtext",
-    "mediumtext",
-    "smallint",
-    "text",
-    "time",
-    "timestamp",
-    "tinyint",
-    "tinyint(1)",
-    "varbinary(255)",
-    "varchar(255)",
-];
-
-const MARIADB: &[&str] = &[
-    "bigint",
-    "bigint unsigned",
-    "binary(16)",
-    "blob",
-    "char(36)",
-    "date",
-    "datetime",
-    "datetime(6)",
-    "decimal(12,2)",
-    "double",
-    "float",
-    "inet6",
-    "int",
-    "int unsigned",
-    "json",
-    "longblob",
-    "longtext",
-    "mediumtext",
-    "smallint",
-    "text",
-    "time",
-    "timestamp",
-    "tinyint",
-    "tinyint(1)",
-    "uuid",
-    "varbinary(255)",
-    "varchar(255)",
-];
-
-const SQLITE: &[&str] = &["BLOB", "INTEGER", "NUMERIC", "REAL", "TEXT"];
 
 impl Offers {
     pub(super) fn list(self, offered: Offered) -> Vec<String> {
@@ -137,13 +58,12 @@ impl Offers {
                 .map(|table| table.indexes.iter().map(|i| i.name.clone()).collect())
                 .unwrap_or_default(),
             Offered::Types => {
-                let types = match self.engine.get() {
-                    Engine::PostgreSql => POSTGRESQL,
-                    Engine::MySql => MYSQL,
-                    Engine::MariaDb => MARIADB,
-                    Engine::Sqlite => SQLITE,
-                };
-                types.iter().map(|&word| word.to_owned()).collect()
+                let made = schema.as_ref().map(|schema| schema.types.iter().cloned());
+                types::offered(self.engine.get())
+                    .iter()
+                    .map(|&word| word.to_owned())
+                    .chain(made.into_iter().flatten())
+                    .collect()
             }
         }
     }
