@@ -255,6 +255,8 @@ fn planned_on(text: &str, schema: Option<&Schema>) -> String {
                 Action::Ddl { .. } => "ddl",
                 Action::Backfill(_) => "backfill",
                 Action::Rebuild { .. } => "rebuild",
+                Action::Copy(_) => "copy",
+                Action::Compare(_) => "compare",
             };
             out.push_str(&format!("  {} {mode}\n", step.id));
             for statement in step.action.statements() {

@@ -51,7 +51,9 @@ fn pending(plan: &Plan, phase: usize) -> (String, bool) {
             | Action::DropIndex { .. }
             | Action::Outside { .. }
             | Action::Ddl { .. }
-            | Action::Rebuild { .. } => None,
+            | Action::Rebuild { .. }
+            | Action::Copy(_)
+            | Action::Compare(_) => None,
         })
         .expect("the phase has a backfill")
 }

@@ -106,6 +106,27 @@ pub fn literal(engine: Engine, text: &str) -> String {
     format!("'{doubled}'")
 }
 
+/// A text as a literal of PostgreSQL that means the same whatever `standard_conforming_strings`
+/// says.
+pub fn text(text: &str) -> String {
+    if text.contains('\\') {
+        format!("E{}", literal(&text.replace('\\', "\\\\")))
+    } else {
+        literal(text)
+    }
+}
+
+/// A dollar quote that the text does not hold, to stand around it.
+pub fn fence(body: &str) -> String {
+    (0..)
+        .map(|n| match n {
+            0 => "$bellows$".to_owned(),
+            n => format!("$bellows{n}$"),
+        })
+        .find(|fence| !body.contains(fence.as_str()))
+        .unwrap_or_default()
+}
+
 /// A default as SQL: an expression as it is, numbers and truths typed, a string quoted unless it
 /// wholly is a quoted literal already.
 pub fn default_value(engine: Engine, value: &DefaultValue) -> String {

@@ -71,7 +71,7 @@ impl Backfill {
 const ROWS_PER_MS: u64 = 50;
 
 /// What the table is walked along.
-fn walk(world: &World, name: &TableName) -> WalkKey {
+pub(super) fn walk(world: &World, name: &TableName) -> WalkKey {
     let Some(table) = world.table(name).filter(|_| world.is_whole(name)) else {
         return WalkKey::Unknown;
     };
@@ -99,7 +99,7 @@ fn walk(world: &World, name: &TableName) -> WalkKey {
 }
 
 /// The condition that bounds a batch, for people.
-fn bounds(engine: Engine, key: &WalkKey) -> String {
+pub(super) fn bounds(engine: Engine, key: &WalkKey) -> String {
     let between = |what: String| format!("{what} > $1 AND {what} <= $2");
     match key {
         WalkKey::Key { columns } => {

@@ -12,7 +12,9 @@ mod behave;
 mod dual_write;
 mod mysql;
 mod postgres;
+mod shadow;
 mod sqlite;
+mod swap;
 #[cfg(test)]
 mod tests;
 
@@ -144,6 +146,10 @@ operations! {
     EnableDualWrite in enable_dual_write,
     /// See [`DisableDualWrite`].
     DisableDualWrite in disable_dual_write,
+    /// See [`CopyTable`].
+    CopyTable in copy_table,
+    /// See [`SwapTables`].
+    SwapTables in swap_tables,
     /// See [`CustomSql`].
     CustomSql in custom_sql,
 }

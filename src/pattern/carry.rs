@@ -409,7 +409,7 @@ impl Carrier<'_> {
             self.out.early.push(custom(
                 format!(
                     "COMMENT ON COLUMN {table}.{new} IS {}",
-                    comment_literal(comment)
+                    quote::text(comment)
                 ),
                 format!("COMMENT ON COLUMN {table}.{new} IS NULL"),
             ));
@@ -428,18 +428,6 @@ impl Carrier<'_> {
                 format!("ALTER SEQUENCE {sequence} OWNED BY {table}.{owner}"),
             ));
         }
-    }
-}
-
-/// A comment as a literal that means the same whatever `standard_conforming_strings` says.
-fn comment_literal(text: &str) -> String {
-    if text.contains('\\') {
-        format!(
-            "E{}",
-            quote::literal(Engine::PostgreSql, &text.replace('\\', "\\\\"))
-        )
-    } else {
-        quote::literal(Engine::PostgreSql, text)
     }
 }
 

@@ -202,6 +202,8 @@ fn made_index(engine: Engine, operation: &Operation, table: &TableName) -> Optio
         | Operation::Backfill(_)
         | Operation::EnableDualWrite(_)
         | Operation::DisableDualWrite(_)
+        | Operation::CopyTable(_)
+        | Operation::SwapTables(_)
         | Operation::CustomSql(_) => return None,
     };
     (TableName::parse(on) == *table).then_some(name)

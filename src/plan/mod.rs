@@ -4,6 +4,7 @@
 
 mod check;
 mod compile;
+mod copy;
 mod hash;
 mod kind;
 pub mod text;
@@ -12,6 +13,7 @@ pub mod wire;
 use serde::{Deserialize, Serialize};
 
 pub use compile::plan;
+pub use copy::{RowLock, TableCopy};
 
 use crate::document::{Check, Engine, Expect, Gate, PhaseKind};
 use crate::lint::Finding;
@@ -175,6 +177,12 @@ pub enum Action {
     },
     /// Batches in key order, each with its checkpoint in its own transaction.
     Backfill(Backfill),
+    /// PostgreSQL: rows copied to another table in batches as a backfill's; a row that is there
+    /// already, because a writer or an earlier try put it there, is left as it is.
+    Copy(TableCopy),
+    /// PostgreSQL: every row compared with its copy, in batches; the first difference fails the
+    /// phase. It changes nothing, so nothing of it is ever undone.
+    Compare(TableCopy),
     /// SQLite: the table rebuild of its manual (section 7 of `lang_altertable`): foreign keys off,
     /// then the statements and the done record in one transaction with `foreign_key_check` before
     /// its end, then foreign keys as they were.
@@ -342,6 +350,7 @@ impl Action {
             | Action::Outside { statement }
             | Action::Ddl { statement, .. } => vec![statement],
             Action::Backfill(backfill) => vec![&backfill.shown],
+            Action::Copy(copy) | Action::Compare(copy) => vec![&copy.shown],
         }
     }
 }

@@ -39,6 +39,8 @@ fn without_counts(table: &Table) -> Table {
     table.views.sort_by(|a, b| a.view.cmp(&b.view));
     table.referenced_by.sort();
     table.dual_writes.sort_by(|a, b| a.trigger.cmp(&b.trigger));
+    table.shadows.sort_by(|a, b| a.trigger.cmp(&b.trigger));
+    table.attached.triggers.sort_by(|a, b| a.name.cmp(&b.name));
     table
 }
 

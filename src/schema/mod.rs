@@ -4,18 +4,22 @@
 //! Both hand it to the planner.
 
 mod apply;
+mod attached;
 mod dual_write;
 mod fingerprint;
 mod relations;
 #[cfg(test)]
 pub(crate) mod sample;
+mod shadow;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use attached::{Attached, AttachedSequence, AttachedTrigger, Policy};
 pub use dual_write::{TRIGGER_STEM, is_dual_write_trigger};
+pub use shadow::{SHADOW_STEM, Shadow, is_shadow_trigger};
 pub use world::{Refusal, World};
 
 use crate::document::Engine;
@@ -144,6 +148,12 @@ pub struct Table {
     /// Dual writes installed by Bellows, by the document or as found.
     #[serde(default)]
     pub dual_writes: Vec<DualWrite>,
+    /// Tables that triggers of Bellows keep in step with this one.
+    #[serde(default)]
+    pub shadows: Vec<Shadow>,
+    /// PostgreSQL: what else hangs on it.
+    #[serde(default)]
+    pub attached: Attached,
     /// Names of the triggers that are not Bellows' own.
     #[serde(default)]
     pub triggers: Vec<String>,

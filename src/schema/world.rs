@@ -322,6 +322,31 @@ impl World {
         Ok(())
     }
 
+    /// Gives a table the name of its old self, and another one the table's.
+    pub fn swap_tables(
+        &mut self,
+        table: &TableName,
+        shadow: &TableName,
+        old: &TableName,
+    ) -> Result<(), Refusal> {
+        let mut was = std::mem::take(self.table_mut("table", table)?);
+        let is = std::mem::take(self.table_mut("shadow", shadow)?);
+        was.shadows.clear();
+        self.tables.remove(shadow);
+        self.relations
+            .remove(&(shadow.schema.clone(), shadow.name.clone()));
+        let (was_whole, is_whole) = (self.whole.remove(table), self.whole.remove(shadow));
+        self.tables.insert(old.clone(), was);
+        self.tables.insert(table.clone(), is);
+        if was_whole {
+            self.whole.insert(old.clone());
+        }
+        if is_whole {
+            self.whole.insert(table.clone());
+        }
+        Ok(())
+    }
+
     /// Takes the name of an index, which must be free.
     pub fn add_relation(
         &mut self,

@@ -1,4 +1,4 @@
-//! Backfills: batches along a key, each with its checkpoint in its own transaction, so that a
+//! Backfills, copies and comparisons: batches along a key, each with its checkpoint in its own transaction, so that a
 //! crash neither loses nor repeats one.
 //!
 //! The walk ends at the last key that was there when it began, and goes by keys, never by how
@@ -8,11 +8,12 @@
 use std::time::{Duration, Instant};
 
 use bellows::document::Engine;
-use bellows::plan::{Backfill, Lock, PhasePlan, Step, WalkKey};
+use bellows::plan::{Lock, PhasePlan, Step, WalkKey};
 use bellows::run::{EventKind, StopReason};
 
 use super::checkpoint::{self, Checkpoint};
 use super::halt::{Halt, of_plan};
+use super::job::Job;
 use super::ledger::{self, StepState};
 use super::locks::Patience;
 use super::pace::{Rate, Size};
@@ -22,6 +23,10 @@ use crate::target::{Fault, fault};
 
 /// How long a batch waits for a row that somebody else has locked. Nobody queues behind it.
 const ROW_WAIT_MS: u64 = 1000;
+
+/// The same for a copy. A writer that waits for one of its rows may hold another row's copy, and
+/// must not be the one whom the server picks to end the knot, after `deadlock_timeout`.
+const COPY_WAIT_MS: u64 = 300;
 
 /// Progress is told this often at most.
 const TELL: Duration = Duration::from_millis(250);
@@ -40,19 +45,21 @@ pub(super) struct Batch {
     pub(super) walked: u64,
     /// Whether it was the last one.
     pub(super) last: bool,
+    /// What a comparison found, in words.
+    pub(super) wrong: Option<String>,
 }
 
 impl Run<'_> {
     /// Walks the table from where the checkpoint says to its end.
-    pub(super) async fn backfill(
+    pub(super) async fn work_through(
         &mut self,
         phase: &PhasePlan,
         step: &Step,
-        plan: &Backfill,
+        job: Job<'_>,
     ) -> Result<(), Halt> {
-        let walk = self.walk(plan).await?;
-        let mut at = self.begin_walk(phase, step, plan, &walk).await?;
-        let mut size = Size::new(plan.batch_size);
+        let walk = self.walk(job).await?;
+        let mut at = self.begin_walk(phase, step, job, &walk).await?;
+        let mut size = Size::new(job.batch_size());
         let mut rate = Rate::new(Instant::now(), at.walked);
         let budget = self.options.budget_ms.map(Duration::from_millis);
         let mut patience = Patience::new(budget.unwrap_or(THROTTLE));
@@ -64,7 +71,7 @@ impl Run<'_> {
                 looked = Some(Instant::now());
             }
             let started = Instant::now();
-            let batch = match self.batch(phase, step, plan, &walk, &at, size.rows()).await {
+            let batch = match self.batch(phase, step, job, &walk, &at, size.rows()).await {
                 Ok(batch) => batch,
                 Err(BatchError::Halt(halt)) => {
                     if !matches!(halt, Halt::Lost(_)) {
@@ -94,7 +101,7 @@ impl Run<'_> {
             if batch.last {
                 return Ok(());
             }
-            let pause = self.pause(plan, took);
+            let pause = self.pause(job, took);
             if !pause.is_zero() {
                 self.rest(pause).await?;
             }
@@ -102,16 +109,31 @@ impl Run<'_> {
     }
 
     /// How the table is walked; fails where it cannot be.
-    async fn walk(&mut self, plan: &Backfill) -> Result<Walk, Halt> {
-        let engine = self.session.link.engine();
-        if plan.key == WalkKey::Ctid && self.target.version().await? < 140_000 {
-            return Err(Halt::Fail(format!(
-                "{} has no primary key, and before PostgreSQL 14 such a table cannot be walked in \
-                 batches; give it a primary key",
-                plan.table
-            )));
+    async fn walk(&mut self, job: Job<'_>) -> Result<Walk, Halt> {
+        match job {
+            Job::Fill(fill)
+                if fill.key == WalkKey::Ctid && self.target.version().await? < 140_000 =>
+            {
+                return Err(Halt::Fail(format!(
+                    "{} has no primary key, and before PostgreSQL 14 such a table cannot be walked \
+                     in batches; give it a primary key",
+                    fill.table
+                )));
+            }
+            Job::Fill(_) => {}
+            Job::Copy(copy) | Job::Compare(copy) => {
+                if copy.key == WalkKey::Ctid {
+                    return Err(Halt::Fail(format!(
+                        "{} has no primary key, without which its copy cannot be kept in step",
+                        copy.table
+                    )));
+                }
+                self.in_step(copy).await?;
+            }
         }
-        Walk::new(engine, plan).map_err(Halt::Fail)
+        Walk::new(&mut self.session.link, job)
+            .await?
+            .map_err(Halt::Fail)
     }
 
     /// The checkpoint to go on from; on the first time, one at the start, with the walk's end.
@@ -119,7 +141,7 @@ impl Run<'_> {
         &mut self,
         phase: &PhasePlan,
         step: &Step,
-        plan: &Backfill,
+        job: Job<'_>,
         walk: &Walk,
     ) -> Result<Checkpoint, Halt> {
         let id = self.record.id.clone();
@@ -129,7 +151,7 @@ impl Run<'_> {
         }
         let at = Checkpoint {
             upper: walk.upper(link).await?,
-            total: walk.count(link, plan).await?,
+            total: walk.count(link, job).await?,
             ..Checkpoint::default()
         };
         loop {
@@ -149,15 +171,19 @@ impl Run<'_> {
         &mut self,
         phase: &PhasePlan,
         step: &Step,
-        plan: &Backfill,
+        job: Job<'_>,
         walk: &Walk,
         at: &Checkpoint,
         rows: u32,
     ) -> Result<Batch, BatchError> {
         let engine = self.session.link.engine();
-        let begin = match (engine, plan.past_triggers) {
+        let wait_ms = match job {
+            Job::Fill(_) => ROW_WAIT_MS,
+            Job::Copy(_) | Job::Compare(_) => COPY_WAIT_MS,
+        };
+        let begin = match (engine, job.past_triggers()) {
             (Engine::PostgreSql, past) => format!(
-                "BEGIN; SET LOCAL lock_timeout = '{ROW_WAIT_MS}ms'; \
+                "BEGIN; SET LOCAL lock_timeout = '{wait_ms}ms'; \
                  SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = off{}",
                 if past {
                     "; SET LOCAL bellows.backfill = 'on'"
@@ -173,8 +199,14 @@ impl Run<'_> {
         };
         let link = &mut self.session.link;
         link.raw(&begin).await?;
-        let batch = walk.batch(link, at, rows).await?;
-        if plan.past_triggers && engine == Engine::Sqlite {
+        let batch = walk
+            .batch(link, at, rows)
+            .await
+            .map_err(|e| of_batch(&e, job))?;
+        if let Some(wrong) = batch.wrong {
+            return Err(BatchError::Halt(Halt::Fail(wrong)));
+        }
+        if job.past_triggers() && engine == Engine::Sqlite {
             link.raw("DELETE FROM _bellows_bypass").await?;
         }
         let id = self.record.id.clone();
@@ -224,8 +256,8 @@ impl Run<'_> {
 
     /// The rest after a batch. SQLite's other writers only look again from time to time whether
     /// the file is free, so they need a gap to find.
-    fn pause(&self, plan: &Backfill, took: Duration) -> Duration {
-        let asked = Duration::from_millis(plan.pause_ms);
+    fn pause(&self, job: Job<'_>, took: Duration) -> Duration {
+        let asked = Duration::from_millis(job.pause_ms());
         match self.session.link.engine() {
             Engine::PostgreSql | Engine::MySql | Engine::MariaDb => asked,
             Engine::Sqlite => asked.max(took / 4).max(Duration::from_millis(2)),
@@ -280,13 +312,22 @@ enum BatchError {
     Halt(Halt),
 }
 
+/// Of the records around a batch.
 impl From<sqlx::Error> for BatchError {
     fn from(error: sqlx::Error) -> Self {
-        match fault(&error) {
-            Fault::Lock => BatchError::Locked,
-            Fault::Lost | Fault::Disk | Fault::Cancelled | Fault::Statement => {
-                BatchError::Halt(of_plan(&error, "a batch of the backfill"))
-            }
+        named(&error, "the checkpoint of a batch")
+    }
+}
+
+fn of_batch(error: &sqlx::Error, job: Job<'_>) -> BatchError {
+    named(error, job.batch_words())
+}
+
+fn named(error: &sqlx::Error, what: &str) -> BatchError {
+    match fault(error) {
+        Fault::Lock => BatchError::Locked,
+        Fault::Lost | Fault::Disk | Fault::Cancelled | Fault::Statement => {
+            BatchError::Halt(of_plan(error, what))
         }
     }
 }

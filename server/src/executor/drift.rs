@@ -118,6 +118,21 @@ fn table(found: &mut Vec<String>, name: &TableName, was: &Table, is: &Table) {
         &dual_writes(is),
         |_, _| "is defined otherwise".to_owned(),
     );
+    let shadows = |t: &Table| -> Vec<_> {
+        t.shadows
+            .iter()
+            .map(|s| (s.target.to_string(), s.clone()))
+            .collect()
+    };
+    pairs(found, "copy", name, &shadows(was), &shadows(is), |_, _| {
+        "is kept in step otherwise".to_owned()
+    });
+    if was.attached != is.attached {
+        found.push(format!(
+            "what else hangs on {name} is not as it was: its owner, privileges, comment, triggers, \
+             row security, sequences or what is bound to it"
+        ));
+    }
     if was.primary_key != is.primary_key {
         found.push(format!(
             "the primary key of {name} was ({}) and is ({})",

@@ -9,6 +9,7 @@ use bellows::run::{EventKind, ExecutionState, FinalStatus, PhaseState, StopReaso
 use super::birth::{self, find};
 use super::control::{ControlReceiver, EventSink, Wish};
 use super::halt::Halt;
+use super::job::Job;
 use super::ledger::{self, Ending, StepState, Undo};
 use super::record::{ExecuteError, ExecutionRecord, Outcome, RunOptions};
 use super::session::Session;
@@ -308,7 +309,9 @@ impl<'a> Run<'a> {
                     format!("{}: {}", step.title, crate::target::no_driver()),
                 ));
             }
-            Action::Backfill(backfill) => self.backfill(phase, step, backfill).await?,
+            Action::Backfill(fill) => self.work_through(phase, step, Job::Fill(fill)).await?,
+            Action::Copy(copy) => self.work_through(phase, step, Job::Copy(copy)).await?,
+            Action::Compare(copy) => self.work_through(phase, step, Job::Compare(copy)).await?,
         }
         self.emit(EventKind::StepCompleted {
             phase: phase.phase,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use bellows::plan::PhasePlan;
+use bellows::plan::{Action, PhasePlan};
 use bellows::run::{EventKind, ExecutionState, FinalStatus, PhaseState};
 
 use super::birth::find;
@@ -162,7 +162,7 @@ impl Run<'_> {
     }
 }
 
-/// Whether something of that operation was begun. A written rollback may name an operation that
+/// Whether something of that operation was begun that left anything behind. A written rollback may name an operation that
 /// has no step at all: that one runs.
 fn begun(phase: &PhasePlan, operation: usize, steps: &HashMap<String, StepState>) -> bool {
     let mut own = phase
@@ -170,5 +170,9 @@ fn begun(phase: &PhasePlan, operation: usize, steps: &HashMap<String, StepState>
         .iter()
         .filter(|step| step.operation == operation)
         .peekable();
-    own.peek().is_none() || own.any(|step| steps.contains_key(&step.id))
+    own.peek().is_none()
+        || own.any(|step| {
+            let changes = !matches!(step.action, Action::Compare(_));
+            changes && steps.contains_key(&step.id)
+        })
 }

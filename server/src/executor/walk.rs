@@ -1,10 +1,12 @@
 //! The SQL of a walk: along a key, or along pages where a table has none.
 
 use bellows::document::Engine;
-use bellows::plan::{Backfill, WalkKey};
+use bellows::plan::{TableCopy, WalkKey};
 
 use super::backfill::Batch;
 use super::checkpoint::Checkpoint;
+use super::job::Job;
+use super::shadow::{Comparison, copy_sql};
 use crate::target::{Link, Row};
 
 /// Tables up to this size are counted where the statistics know nothing; larger ones are not.
@@ -17,9 +19,24 @@ const PAGE: i64 = 8192;
 pub(super) struct Walk {
     engine: Engine,
     table: String,
-    update: String,
-    pending: String,
     along: Along,
+    work: Work,
+}
+
+/// What is done with the rows of a range.
+enum Work {
+    /// `UPDATE t SET ...`, and the condition that a row has work left.
+    Fill { update: String, pending: String },
+    /// They are copied.
+    Copy(Box<TableCopy>),
+    /// They are compared with their copies.
+    Compare(Box<Comparison>),
+}
+
+/// What was done with a range.
+struct Done {
+    changed: u64,
+    wrong: Option<String>,
 }
 
 enum Along {
@@ -31,9 +48,12 @@ enum Along {
 
 impl Walk {
     /// The error says why the table cannot be walked.
-    pub(super) fn new(engine: Engine, plan: &Backfill) -> Result<Self, String> {
+    pub(super) async fn new(
+        link: &mut Link,
+        job: Job<'_>,
+    ) -> Result<Result<Self, String>, sqlx::Error> {
         let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
-        let along = match &plan.key {
+        let along = match job.key() {
             WalkKey::Key { columns } if !columns.is_empty() => Along::Key(
                 columns
                     .iter()
@@ -43,19 +63,26 @@ impl Walk {
             WalkKey::RowId { name } => Along::Key(vec![(name.clone(), String::new())]),
             WalkKey::Ctid => Along::Pages,
             WalkKey::Key { .. } | WalkKey::Unknown => {
-                return Err(format!(
+                return Ok(Err(format!(
                     "the key of {} was not known when this was planned; plan it against the target",
-                    plan.table
-                ));
+                    job.table()
+                )));
             }
         };
-        Ok(Self {
-            engine,
-            table: plan.table_sql.clone(),
-            update: format!("UPDATE {} SET {}", plan.table_sql, plan.set_sql),
-            pending: plan.pending_sql.clone(),
+        let work = match job {
+            Job::Fill(fill) => Work::Fill {
+                update: format!("UPDATE {} SET {}", fill.table_sql, fill.set_sql),
+                pending: fill.pending_sql.clone(),
+            },
+            Job::Copy(copy) => Work::Copy(Box::new(copy.clone())),
+            Job::Compare(copy) => Work::Compare(Box::new(Comparison::new(link, copy).await?)),
+        };
+        Ok(Ok(Self {
+            engine: link.engine(),
+            table: job.table_sql().to_owned(),
             along,
-        })
+            work,
+        }))
     }
 
     /// Where the walk ends: the last key there is now, or the number of pages.
@@ -91,7 +118,7 @@ impl Walk {
     }
 
     /// Rows to walk: exact where that is cheap, else as the statistics estimate.
-    pub(super) async fn count(&self, link: &mut Link, plan: &Backfill) -> Result<u64, sqlx::Error> {
+    pub(super) async fn count(&self, link: &mut Link, job: Job<'_>) -> Result<u64, sqlx::Error> {
         if self.engine == Engine::PostgreSql {
             let row = link
                 .fetch_one(
@@ -109,7 +136,7 @@ impl Walk {
                 return Ok(rows);
             }
             if row.int(1)?.unwrap_or(0) > COUNTED_BYTES {
-                return Ok(plan.estimated_rows);
+                return Ok(job.estimated_rows());
             }
         }
         let rows = link
@@ -127,10 +154,16 @@ impl Walk {
         rows: u32,
     ) -> Result<Batch, sqlx::Error> {
         let Some(upper) = &at.upper else {
+            // The table was empty. Its copy must be, too.
+            let done = match &self.work {
+                Work::Compare(_) => self.range(link, None, None).await?,
+                Work::Fill { .. } | Work::Copy(_) => Done::nothing(),
+            };
             return Ok(Batch {
                 next: at.clone(),
                 walked: 0,
                 last: true,
+                wrong: done.wrong,
             });
         };
         match &self.along {
@@ -173,25 +206,65 @@ impl Walk {
                 (upper.to_vec(), u64::try_from(rows).unwrap_or(0))
             }
         };
-        let changed = link
-            .raw(&format!(
-                "{} WHERE {from}{} AND ({})",
-                self.update,
-                self.compare("<=", &to),
-                self.pending
-            ))
-            .await?;
         let last = to == upper;
+        let done = self
+            .range(
+                link,
+                at.position.as_deref(),
+                Some(&to).filter(|_| !last).map(Vec::as_slice),
+            )
+            .await?;
         Ok(Batch {
             next: Checkpoint {
                 position: Some(to),
                 walked: at.walked + walked,
-                changed: at.changed + changed,
+                changed: at.changed + done.changed,
                 ..at.clone()
             },
             walked,
             last,
+            wrong: done.wrong,
         })
+    }
+
+    /// The work of the rows after one key, and up to another.
+    async fn range(
+        &self,
+        link: &mut Link,
+        after: Option<&[String]>,
+        to: Option<&[String]>,
+    ) -> Result<Done, sqlx::Error> {
+        let names = |names: &[String]| -> String {
+            let mut parts: Vec<String> = Vec::new();
+            parts.extend(after.map(|key| compare(names, ">", key)));
+            parts.extend(to.map(|key| compare(names, "<=", key)));
+            if parts.is_empty() {
+                return "true".to_owned();
+            }
+            parts.join(" AND ")
+        };
+        let own: Vec<String> = self.columns().iter().map(|(n, _)| n.clone()).collect();
+        let range = names(&own);
+        match &self.work {
+            Work::Fill { update, pending } => {
+                let sql = format!("{update} WHERE {range} AND ({pending})");
+                Ok(Done {
+                    changed: link.raw(&sql).await?,
+                    wrong: None,
+                })
+            }
+            Work::Copy(copy) => Ok(Done {
+                changed: link.raw(&copy_sql(copy, &range)).await?,
+                wrong: None,
+            }),
+            Work::Compare(comparison) => {
+                let there = names(&comparison.along());
+                let wrong = comparison
+                    .difference(link, &range, &there, to.is_none())
+                    .await?;
+                Ok(Done { changed: 0, wrong })
+            }
+        }
     }
 
     /// Rows move when they are changed, and may move behind the walk: it sweeps until a sweep
@@ -211,12 +284,15 @@ impl Walk {
         let before = number(at.position.as_deref(), 1);
         let density = (at.total / pages.max(1)).max(1);
         let to = (from + (u64::from(rows) / density).max(1)).min(pages);
-        let changed = link
-            .raw(&format!(
-                "{} WHERE ctid >= '({from},0)'::tid AND ctid < '({to},0)'::tid AND ({})",
-                self.update, self.pending
-            ))
-            .await?;
+        let range = format!("ctid >= '({from},0)'::tid AND ctid < '({to},0)'::tid");
+        let changed = match &self.work {
+            Work::Fill { update, pending } => {
+                link.raw(&format!("{update} WHERE {range} AND ({pending})"))
+                    .await?
+            }
+            // Rows change their place on the pages: only a key leads to all of them.
+            Work::Copy(_) | Work::Compare(_) => 0,
+        };
         let walked = (to - from) * density;
         let swept = at.swept + changed;
         let mut next = Checkpoint {
@@ -242,7 +318,12 @@ impl Walk {
                 next.upper = self.upper(link).await?;
             }
         }
-        Ok(Batch { next, walked, last })
+        Ok(Batch {
+            next,
+            walked,
+            last,
+            wrong: None,
+        })
     }
 
     fn columns(&self) -> &[(String, String)] {
@@ -293,10 +374,28 @@ impl Walk {
     }
 
     fn compare(&self, operator: &str, literals: &[String]) -> String {
-        match (self.columns(), literals) {
-            ([(name, _)], [literal]) => format!("{name} {operator} {literal}"),
-            (_, _) => format!("({}) {operator} ({})", self.names(), literals.join(", ")),
+        let names: Vec<String> = self.columns().iter().map(|(n, _)| n.clone()).collect();
+        compare(&names, operator, literals)
+    }
+}
+
+impl Done {
+    fn nothing() -> Self {
+        Self {
+            changed: 0,
+            wrong: None,
         }
+    }
+}
+
+fn compare(names: &[String], operator: &str, literals: &[String]) -> String {
+    match (names, literals) {
+        ([name], [literal]) => format!("{name} {operator} {literal}"),
+        (_, _) => format!(
+            "({}) {operator} ({})",
+            names.join(", "),
+            literals.join(", ")
+        ),
     }
 }
 

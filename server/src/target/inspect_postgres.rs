@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bellows::document::Engine;
 use bellows::schema::{
-    Column, Constraint, ConstraintKind, DualWrite, Index, Schema, Table, TableName, View, ViewUse,
-    is_dual_write_trigger,
+    Attached, Column, Constraint, ConstraintKind, DualWrite, Index, Schema, Shadow, Table,
+    TableName, View, ViewUse, is_dual_write_trigger, is_shadow_trigger,
 };
 use serde::de::DeserializeOwned;
 use sqlx::{Executor, PgConnection, PgPool, Row as _};
 
 use super::TargetError;
+use super::inspect_attached::ATTACHED;
 
 /// The tables looked at, as `(oid, schema, name)`: every later query starts from these.
 const OURS: &str = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'bellows')
@@ -175,6 +176,7 @@ pub(super) async fn inspect(pool: &PgPool, version: u32) -> Result<Schema, Targe
     constraints(&mut tx, &mut seen).await?;
     views(&mut tx, &mut seen).await?;
     triggers(&mut tx, &mut seen).await?;
+    attached(&mut tx, &mut seen).await?;
     let all_views = all_views(&mut tx).await?;
     let types = types(&mut tx).await?;
     count(&mut tx, &mut seen).await?;
@@ -350,6 +352,17 @@ async fn triggers(conn: &mut PgConnection, seen: &mut Seen) -> Result<(), sqlx::
         };
         let trigger: String = row.try_get(1)?;
         let comment: Option<String> = row.try_get(2)?;
+        let shadow = comment
+            .as_deref()
+            .filter(|_| is_shadow_trigger(&trigger))
+            .and_then(Shadow::from_marker);
+        if let Some(shadow) = shadow {
+            // It has two triggers, and one function.
+            if !table.shadows.contains(&shadow) {
+                table.shadows.push(shadow);
+            }
+            continue;
+        }
         // A name like ours without a definition that can be read is somebody else's trigger.
         let dual_write = comment
             .filter(|_| is_dual_write_trigger(&trigger))
@@ -358,6 +371,15 @@ async fn triggers(conn: &mut PgConnection, seen: &mut Seen) -> Result<(), sqlx::
             Some(dual_write) if table.dual_writes.contains(&dual_write) => {}
             Some(dual_write) => table.dual_writes.push(dual_write),
             None => table.triggers.push(trigger),
+        }
+    }
+    Ok(())
+}
+
+async fn attached(conn: &mut PgConnection, seen: &mut Seen) -> Result<(), sqlx::Error> {
+    for row in rows(conn, ATTACHED).await? {
+        if let Some((_, table)) = seen.tables.get_mut(&row.try_get(0)?) {
+            table.attached = json::<Attached>(row.try_get(1)?)?;
         }
     }
     Ok(())

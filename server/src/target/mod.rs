@@ -1,6 +1,7 @@
 //! The databases that are migrated: how to reach them, what is in them, who they are.
 
 mod fault;
+mod inspect_attached;
 mod inspect_postgres;
 mod inspect_sqlite;
 mod layout;

@@ -194,13 +194,7 @@ END
         forward_again = lines(&[new.fill()]),
         backward_again = old.fill().join("\n    "),
     );
-    let fence = (0..)
-        .map(|n| match n {
-            0 => "$bellows$".to_owned(),
-            n => format!("$bellows{n}$"),
-        })
-        .find(|fence| !body.contains(fence.as_str()))
-        .unwrap_or_default();
+    let fence = quote::fence(&body);
     let own_schema = match &table.schema {
         Some(schema) => format!("{}, ", quote::name(Engine::PostgreSql, schema)),
         None => String::new(),

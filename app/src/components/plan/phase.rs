@@ -123,6 +123,10 @@ fn StepView(step: Step) -> impl IntoView {
         }
         Action::Outside { .. } => Some("on its own, outside a transaction"),
         Action::Backfill(_) => Some("in short batches along the key, each its own transaction"),
+        Action::Copy(_) => {
+            Some("in short batches along the key; what writers put there already is left as it is")
+        }
+        Action::Compare(_) => Some("row by row, in batches; the first difference stops the phase"),
         Action::Rebuild { .. } => Some("the table is made anew, in one transaction"),
     };
     let statements = step

@@ -1,0 +1,426 @@
+//! The statements of a swap of two tables, there and back: what hangs on the one is put on the
+//! other while nobody can use either.
+
+use super::behave::Draft;
+use super::postgres as pg;
+use super::shadow::{Texts, qualified};
+use crate::dialect::quote;
+use crate::plan::{Lock, Statement, Wait};
+use crate::schema::{
+    AttachedTrigger, Constraint, ConstraintKind, Policy, Shadow, Table, TableName, ViewUse, World,
+};
+
+/// The two tables and what is known of them.
+pub(super) struct Swap<'a> {
+    pub(super) world: &'a World,
+    /// The name that applications use, before and after.
+    pub(super) table: &'a TableName,
+    /// What the new table is called before.
+    pub(super) shadow: &'a TableName,
+    /// What the old table is called after.
+    pub(super) old: &'a TableName,
+    /// The old table, as far as it is known.
+    pub(super) entry: Option<&'a Table>,
+    /// How the new table is kept in step before.
+    pub(super) link: &'a Shadow,
+    /// How the old table is kept in step after.
+    pub(super) reverse: &'a Shadow,
+}
+
+/// `ALTER TABLE t <action>`, with the table's schema.
+fn alter(table: &TableName, action: &str) -> Statement {
+    Statement::brief(
+        format!("ALTER TABLE {} {action}", qualified(table)),
+        Lock::AccessExclusive,
+    )
+}
+
+fn catalogue(sql: String) -> Statement {
+    Statement::brief(sql, Lock::None)
+}
+
+fn rename(from: &TableName, to: &TableName) -> Statement {
+    alter(from, &format!("RENAME TO {}", quote::name(&to.name)))
+}
+
+/// When a trigger fires, as ALTER TABLE says it.
+fn firing(enabled: &str) -> &'static str {
+    match enabled {
+        "A" => "ENABLE ALWAYS",
+        "R" => "ENABLE REPLICA",
+        "D" => "DISABLE",
+        _ => "ENABLE",
+    }
+}
+
+impl<'a> Swap<'a> {
+    /// The statements as one step, which touches every table that they lock.
+    pub(super) fn draft(&self, title: String, mut statements: Vec<Statement>) -> Draft {
+        // The first one has the table: whatever waits after it keeps everybody waiting.
+        for statement in &mut statements {
+            statement.wait = Wait::Short;
+        }
+        let draft = Draft::transaction(title, self.table, statements)
+            .touching(self.shadow)
+            .touching(self.old);
+        let others = self.incoming().map(|(from, _)| from.clone());
+        let ends = self.outgoing().filter_map(|c| c.references.clone());
+        others
+            .chain(ends)
+            .collect::<Vec<_>>()
+            .iter()
+            .fold(draft, |d, other| d.touching(other))
+    }
+
+    /// The foreign keys of other tables that point here.
+    fn incoming(&self) -> impl Iterator<Item = (&'a TableName, &'a Constraint)> {
+        let (world, table) = (self.world, self.table);
+        self.entry
+            .into_iter()
+            .flat_map(|t| &t.referenced_by)
+            .filter(move |(from, _)| from != table)
+            .filter_map(move |(from, name)| {
+                let constraints = &world.table(from)?.constraints;
+                Some((from, constraints.iter().find(|c| c.name == *name)?))
+            })
+    }
+
+    /// The foreign keys of the old table, as far as the new one is not known to have them.
+    fn outgoing(&self) -> impl Iterator<Item = &'a Constraint> {
+        let known = self.world.table(self.shadow);
+        self.entry
+            .into_iter()
+            .flat_map(|t| &t.constraints)
+            .filter(|c| c.kind == ConstraintKind::ForeignKey)
+            .filter(move |c| !known.is_some_and(|t| t.constraints.iter().any(|k| k.name == c.name)))
+    }
+
+    fn triggers(&self) -> &'a [AttachedTrigger] {
+        self.entry
+            .map(|t| t.attached.triggers.as_slice())
+            .unwrap_or_default()
+    }
+
+    fn policies(&self) -> &'a [Policy] {
+        self.entry
+            .map(|t| t.attached.policies.as_slice())
+            .unwrap_or_default()
+    }
+
+    /// Nobody uses either table until the end. The views come first, as they do for who reads
+    /// them: a reader that had its view and waited for the table would not let it be made anew.
+    fn lock(&self, other: &TableName) -> Vec<Statement> {
+        // No statement locks a view alone. This one does, and what it takes away comes back with
+        // the view.
+        let mut out: Vec<Statement> = self
+            .readers()
+            .map(|v| {
+                Statement::brief(
+                    format!("ALTER VIEW {} RESET (security_barrier)", qualified(&v.view)),
+                    Lock::AccessExclusive,
+                )
+            })
+            .collect();
+        let mut tables = vec![qualified(self.table), qualified(other)];
+        tables.extend(self.incoming().map(|(from, _)| qualified(from)));
+        tables.dedup();
+        out.push(Statement::brief(
+            format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", tables.join(", ")),
+            Lock::AccessExclusive,
+        ));
+        out
+    }
+
+    /// The views that read the table.
+    fn readers(&self) -> impl Iterator<Item = &'a ViewUse> {
+        self.entry
+            .into_iter()
+            .flat_map(|t| &t.views)
+            .filter(|v| !v.materialized)
+    }
+
+    fn drop_incoming(&self) -> Vec<Statement> {
+        self.incoming()
+            .map(|(from, key)| alter(from, &format!("DROP CONSTRAINT {}", quote::name(&key.name))))
+            .collect()
+    }
+
+    /// They point to whatever has the table's name now.
+    fn add_incoming(&self) -> Vec<Statement> {
+        self.incoming()
+            .map(|(from, key)| {
+                let action = format!(
+                    "ADD CONSTRAINT {} {} NOT VALID",
+                    quote::name(&key.name),
+                    key.definition
+                );
+                Statement::brief(
+                    format!("ALTER TABLE {} {action}", qualified(from)),
+                    Lock::ShareRowExclusive,
+                )
+            })
+            .collect()
+    }
+
+    /// Checks the rows against the foreign keys that were made NOT VALID: blocks nobody.
+    pub(super) fn validate(&self, forward: bool) -> Vec<Draft> {
+        let own = self
+            .outgoing()
+            .filter(|_| forward)
+            .map(|key| (self.table, key));
+        self.incoming()
+            .chain(own)
+            .filter(|(_, key)| key.validated)
+            .map(|(from, key)| pg::validate(self.world, from, &key.name))
+            .collect()
+    }
+
+    /// Each view is made anew in its place: its grants, its comment and what reads it stay.
+    fn views(&self) -> Vec<Statement> {
+        let Some(table) = self.entry else {
+            return Vec::new();
+        };
+        self.readers()
+            .map(|v| {
+                let name = qualified(&v.view);
+                let options = table
+                    .attached
+                    .view_options
+                    .iter()
+                    .find(|(view, _)| *view == v.view.to_string())
+                    .map(|(_, options)| format!(" WITH ({options})"))
+                    .unwrap_or_default();
+                let definition = v.definition.trim().trim_end_matches(';');
+                Statement::brief(
+                    format!("CREATE OR REPLACE VIEW {name}{options} AS {definition}"),
+                    Lock::AccessExclusive,
+                )
+            })
+            .collect()
+    }
+
+    /// The copy takes the table's place.
+    pub(super) fn forward(&self) -> Vec<Statement> {
+        let mut out = self.lock(self.shadow);
+        out.extend(Texts::new(self.world, self.table, self.link).remove());
+        out.extend(self.drop_incoming());
+        out.push(rename(self.table, self.old));
+        out.push(rename(self.shadow, self.table));
+        for trigger in self.triggers() {
+            // The old table's would fire again for what comes back to it.
+            let name = quote::name(&trigger.name);
+            out.push(alter(self.old, &format!("DISABLE TRIGGER {name}")));
+            out.push(Statement::brief(
+                trigger.definition.clone(),
+                Lock::ShareRowExclusive,
+            ));
+            if trigger.enabled != "O" {
+                let how = firing(&trigger.enabled);
+                out.push(alter(self.table, &format!("{how} TRIGGER {name}")));
+            }
+        }
+        out.extend(self.attributes());
+        out.extend(self.sequences());
+        out.extend(self.views());
+        out.extend(self.outgoing().map(|key| self.add_outgoing(key)));
+        out.extend(self.add_incoming());
+        out.extend(Texts::new(self.world, self.table, self.reverse).install());
+        out
+    }
+
+    /// The old table has its place again, with what was written since.
+    pub(super) fn back(&self) -> Vec<Statement> {
+        let mut out = self.lock(self.old);
+        out.extend(Texts::new(self.world, self.table, self.reverse).remove());
+        out.extend(self.drop_incoming());
+        out.extend(self.identities_back());
+        out.push(rename(self.table, self.shadow));
+        out.push(rename(self.old, self.table));
+        for trigger in self.triggers() {
+            let name = quote::name(&trigger.name);
+            out.push(Statement::brief(
+                format!(
+                    "DROP TRIGGER IF EXISTS {name} ON {}",
+                    qualified(self.shadow)
+                ),
+                Lock::AccessExclusive,
+            ));
+            let how = firing(&trigger.enabled);
+            out.push(alter(self.table, &format!("{how} TRIGGER {name}")));
+        }
+        for policy in self.policies() {
+            out.push(Statement::brief(
+                format!(
+                    "DROP POLICY IF EXISTS {} ON {}",
+                    quote::name(&policy.name),
+                    qualified(self.shadow)
+                ),
+                Lock::AccessExclusive,
+            ));
+        }
+        out.extend(self.owned(|column| Some(column.to_owned())));
+        out.extend(self.views());
+        out.extend(self.add_incoming());
+        out.extend(Texts::new(self.world, self.table, self.link).install());
+        out
+    }
+
+    /// A foreign key of the old table, where the new one has none of that name.
+    fn add_outgoing(&self, key: &Constraint) -> Statement {
+        let table = qualified(self.table);
+        let body = format!(
+            " BEGIN IF NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = {}::regclass AND conname = {}) THEN ALTER TABLE {table} ADD CONSTRAINT {} {} NOT VALID; END IF; END ",
+            quote::literal(&table),
+            quote::literal(&key.name),
+            quote::name(&key.name),
+            key.definition
+        );
+        let fence = quote::fence(&body);
+        Statement::brief(format!("DO {fence}{body}{fence}"), Lock::ShareRowExclusive)
+    }
+
+    /// Owner, privileges, comments, row security and replica identity.
+    fn attributes(&self) -> Vec<Statement> {
+        let Some(entry) = self.entry else {
+            return Vec::new();
+        };
+        let attached = &entry.attached;
+        let table = qualified(self.table);
+        let mut out = Vec::new();
+        if let Some(owner) = &attached.owner {
+            out.push(alter(self.table, &format!("OWNER TO {owner}")));
+        }
+        let option = |grantable: bool| if grantable { " WITH GRANT OPTION" } else { "" };
+        for (grantee, privilege, grantable) in &attached.grants {
+            out.push(catalogue(format!(
+                "GRANT {privilege} ON {table} TO {grantee}{}",
+                option(*grantable)
+            )));
+        }
+        if let Some(comment) = &attached.comment {
+            out.push(catalogue(format!(
+                "COMMENT ON TABLE {table} IS {}",
+                quote::text(comment)
+            )));
+        }
+        for column in &entry.columns {
+            let Some(new) = self.link.takes(&column.name) else {
+                continue;
+            };
+            let new = quote::name(new);
+            if let Some(comment) = &column.comment {
+                out.push(catalogue(format!(
+                    "COMMENT ON COLUMN {table}.{new} IS {}",
+                    quote::text(comment)
+                )));
+            }
+            for (grantee, privilege, grantable) in &column.grants {
+                out.push(catalogue(format!(
+                    "GRANT {privilege} ({new}) ON {table} TO {grantee}{}",
+                    option(*grantable)
+                )));
+            }
+        }
+        if attached.row_security {
+            out.push(alter(self.table, "ENABLE ROW LEVEL SECURITY"));
+        }
+        if attached.force_row_security {
+            out.push(alter(self.table, "FORCE ROW LEVEL SECURITY"));
+        }
+        out.extend(attached.policies.iter().map(|p| self.policy(p)));
+        if let Some(identity) = &attached.replica_identity {
+            out.push(alter(self.table, &format!("REPLICA IDENTITY {identity}")));
+        }
+        out
+    }
+
+    fn policy(&self, policy: &Policy) -> Statement {
+        let kind = if policy.permissive {
+            "PERMISSIVE"
+        } else {
+            "RESTRICTIVE"
+        };
+        let clause = |word: &str, sql: &Option<String>| match sql {
+            Some(sql) => format!(" {word} ({sql})"),
+            None => String::new(),
+        };
+        Statement::brief(
+            format!(
+                "CREATE POLICY {} ON {} AS {kind} FOR {} TO {}{}{}",
+                quote::name(&policy.name),
+                qualified(self.table),
+                policy.command,
+                policy.roles.join(", "),
+                clause("USING", &policy.using),
+                clause("WITH CHECK", &policy.check)
+            ),
+            Lock::AccessExclusive,
+        )
+    }
+
+    /// Sequences that defaults read belong to the new table's columns, so that the old one can be
+    /// dropped without them; identities go on where the old ones are.
+    fn sequences(&self) -> Vec<Statement> {
+        let mut out = self.owned(|column| self.link.takes(column).map(str::to_owned));
+        for (sequence, new) in self.identities() {
+            out.push(catalogue(format!(
+                "SELECT setval({}, last_value, is_called) FROM {sequence}",
+                self.serial(&new)
+            )));
+        }
+        out
+    }
+
+    /// What gives the sequences that are no identity's to columns of the table of that name.
+    fn owned(&self, column: impl Fn(&str) -> Option<String>) -> Vec<Statement> {
+        self.entry
+            .map(|t| t.attached.sequences.as_slice())
+            .unwrap_or_default()
+            .iter()
+            .filter(|s| s.identity.is_none())
+            .filter_map(|s| {
+                let column = column(&s.column)?;
+                Some(catalogue(format!(
+                    "ALTER SEQUENCE {} OWNED BY {}.{}",
+                    s.sequence,
+                    qualified(self.table),
+                    quote::name(&column)
+                )))
+            })
+            .collect()
+    }
+
+    /// The old identities' sequences, each with the new table's column.
+    fn identities(&self) -> Vec<(String, String)> {
+        self.entry
+            .map(|t| t.attached.sequences.as_slice())
+            .unwrap_or_default()
+            .iter()
+            .filter(|s| s.identity.is_some())
+            .filter_map(|s| Some((s.sequence.clone(), self.link.takes(&s.column)?.to_owned())))
+            .collect()
+    }
+
+    fn identities_back(&self) -> Vec<Statement> {
+        self.identities()
+            .into_iter()
+            .map(|(sequence, new)| {
+                catalogue(format!(
+                    "SELECT setval({}, nextval({}))",
+                    quote::literal(&sequence),
+                    self.serial(&new)
+                ))
+            })
+            .collect()
+    }
+
+    /// The sequence behind a column of whatever has the table's name; NULL, and nothing happens,
+    /// where the column has none.
+    fn serial(&self, column: &str) -> String {
+        format!(
+            "pg_get_serial_sequence({}, {})::regclass",
+            quote::literal(&qualified(self.table)),
+            quote::literal(column)
+        )
+    }
+}
