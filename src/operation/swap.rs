@@ -7,8 +7,13 @@ use super::shadow::{Texts, qualified};
 use crate::dialect::quote;
 use crate::plan::{Lock, Statement, Wait};
 use crate::schema::{
-    AttachedTrigger, Constraint, ConstraintKind, Policy, Shadow, Table, TableName, ViewUse, World,
+    AttachedTrigger, Constraint, ConstraintKind, Shadow, Table, TableName, ViewUse, World,
 };
+
+mod attributes;
+
+/// The comment on a foreign key that a swap made, by which the way back knows it.
+const MADE: &str = "made when the table took its place";
 
 /// The two tables and what is known of them.
 pub(super) struct Swap<'a> {
@@ -51,6 +56,13 @@ fn firing(enabled: &str) -> &'static str {
         "D" => "DISABLE",
         _ => "ENABLE",
     }
+}
+
+/// Statements under a condition.
+fn block(condition: &str, then: &str, lock: Lock) -> Statement {
+    let body = format!(" BEGIN IF {condition} THEN {then} END IF; END ");
+    let fence = quote::fence(&body);
+    Statement::brief(format!("DO {fence}{body}{fence}"), lock)
 }
 
 impl<'a> Swap<'a> {
@@ -98,12 +110,6 @@ impl<'a> Swap<'a> {
     fn triggers(&self) -> &'a [AttachedTrigger] {
         self.entry
             .map(|t| t.attached.triggers.as_slice())
-            .unwrap_or_default()
-    }
-
-    fn policies(&self) -> &'a [Policy] {
-        self.entry
-            .map(|t| t.attached.policies.as_slice())
             .unwrap_or_default()
     }
 
@@ -248,16 +254,8 @@ impl<'a> Swap<'a> {
             let how = firing(&trigger.enabled);
             out.push(alter(self.table, &format!("{how} TRIGGER {name}")));
         }
-        for policy in self.policies() {
-            out.push(Statement::brief(
-                format!(
-                    "DROP POLICY IF EXISTS {} ON {}",
-                    quote::name(&policy.name),
-                    qualified(self.shadow)
-                ),
-                Lock::AccessExclusive,
-            ));
-        }
+        out.extend(self.attributes_back());
+        out.extend(self.outgoing().map(|key| self.drop_outgoing(key)));
         out.extend(self.owned(|column| Some(column.to_owned())));
         out.extend(self.views());
         out.extend(self.add_incoming());
@@ -267,92 +265,33 @@ impl<'a> Swap<'a> {
 
     /// A foreign key of the old table, where the new one has none of that name.
     fn add_outgoing(&self, key: &Constraint) -> Statement {
-        let table = qualified(self.table);
-        let body = format!(
-            " BEGIN IF NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = {}::regclass AND conname = {}) THEN ALTER TABLE {table} ADD CONSTRAINT {} {} NOT VALID; END IF; END ",
-            quote::literal(&table),
-            quote::literal(&key.name),
-            quote::name(&key.name),
-            key.definition
-        );
-        let fence = quote::fence(&body);
-        Statement::brief(format!("DO {fence}{body}{fence}"), Lock::ShareRowExclusive)
+        let (table, name) = (qualified(self.table), quote::name(&key.name));
+        block(
+            &format!(
+                "NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = {}::regclass AND conname = {})",
+                quote::literal(&table),
+                quote::literal(&key.name)
+            ),
+            &format!(
+                "ALTER TABLE {table} ADD CONSTRAINT {name} {} NOT VALID; COMMENT ON CONSTRAINT {name} ON {table} IS '{MADE}';",
+                key.definition
+            ),
+            Lock::ShareRowExclusive,
+        )
     }
 
-    /// Owner, privileges, comments, row security and replica identity.
-    fn attributes(&self) -> Vec<Statement> {
-        let Some(entry) = self.entry else {
-            return Vec::new();
-        };
-        let attached = &entry.attached;
-        let table = qualified(self.table);
-        let mut out = Vec::new();
-        if let Some(owner) = &attached.owner {
-            out.push(alter(self.table, &format!("OWNER TO {owner}")));
-        }
-        let option = |grantable: bool| if grantable { " WITH GRANT OPTION" } else { "" };
-        for (grantee, privilege, grantable) in &attached.grants {
-            out.push(catalogue(format!(
-                "GRANT {privilege} ON {table} TO {grantee}{}",
-                option(*grantable)
-            )));
-        }
-        if let Some(comment) = &attached.comment {
-            out.push(catalogue(format!(
-                "COMMENT ON TABLE {table} IS {}",
-                quote::text(comment)
-            )));
-        }
-        for column in &entry.columns {
-            let Some(new) = self.link.takes(&column.name) else {
-                continue;
-            };
-            let new = quote::name(new);
-            if let Some(comment) = &column.comment {
-                out.push(catalogue(format!(
-                    "COMMENT ON COLUMN {table}.{new} IS {}",
-                    quote::text(comment)
-                )));
-            }
-            for (grantee, privilege, grantable) in &column.grants {
-                out.push(catalogue(format!(
-                    "GRANT {privilege} ({new}) ON {table} TO {grantee}{}",
-                    option(*grantable)
-                )));
-            }
-        }
-        if attached.row_security {
-            out.push(alter(self.table, "ENABLE ROW LEVEL SECURITY"));
-        }
-        if attached.force_row_security {
-            out.push(alter(self.table, "FORCE ROW LEVEL SECURITY"));
-        }
-        out.extend(attached.policies.iter().map(|p| self.policy(p)));
-        if let Some(identity) = &attached.replica_identity {
-            out.push(alter(self.table, &format!("REPLICA IDENTITY {identity}")));
-        }
-        out
-    }
-
-    fn policy(&self, policy: &Policy) -> Statement {
-        let kind = if policy.permissive {
-            "PERMISSIVE"
-        } else {
-            "RESTRICTIVE"
-        };
-        let clause = |word: &str, sql: &Option<String>| match sql {
-            Some(sql) => format!(" {word} ({sql})"),
-            None => String::new(),
-        };
-        Statement::brief(
-            format!(
-                "CREATE POLICY {} ON {} AS {kind} FOR {} TO {}{}{}",
-                quote::name(&policy.name),
-                qualified(self.table),
-                policy.command,
-                policy.roles.join(", "),
-                clause("USING", &policy.using),
-                clause("WITH CHECK", &policy.check)
+    /// Takes it away again, where it was made.
+    fn drop_outgoing(&self, key: &Constraint) -> Statement {
+        let shadow = qualified(self.shadow);
+        block(
+            &format!(
+                "EXISTS (SELECT FROM pg_constraint WHERE conrelid = {}::regclass AND conname = {} AND obj_description(oid, 'pg_constraint') = '{MADE}')",
+                quote::literal(&shadow),
+                quote::literal(&key.name)
+            ),
+            &format!(
+                "ALTER TABLE {shadow} DROP CONSTRAINT {};",
+                quote::name(&key.name)
             ),
             Lock::AccessExclusive,
         )

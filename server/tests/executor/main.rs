@@ -11,3 +11,4 @@ mod indexes;
 mod inspect;
 mod lifecycle;
 mod locks;
+mod shadow;

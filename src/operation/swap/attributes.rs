@@ -1,0 +1,141 @@
+//! Owner, privileges, comments and row security, there and back.
+
+use super::{Swap, alter, catalogue};
+use crate::dialect::quote;
+use crate::operation::shadow::qualified;
+use crate::plan::{Lock, Statement};
+use crate::schema::Policy;
+
+impl Swap<'_> {
+    /// Owner, privileges, comments, row security and replica identity.
+    pub(super) fn attributes(&self) -> Vec<Statement> {
+        let Some(entry) = self.entry else {
+            return Vec::new();
+        };
+        let attached = &entry.attached;
+        let table = qualified(self.table);
+        let mut out = Vec::new();
+        if let Some(owner) = &attached.owner {
+            out.push(alter(self.table, &format!("OWNER TO {owner}")));
+        }
+        let option = |grantable: bool| if grantable { " WITH GRANT OPTION" } else { "" };
+        for (grantee, privilege, grantable) in &attached.grants {
+            out.push(catalogue(format!(
+                "GRANT {privilege} ON {table} TO {grantee}{}",
+                option(*grantable)
+            )));
+        }
+        if let Some(comment) = &attached.comment {
+            out.push(catalogue(format!(
+                "COMMENT ON TABLE {table} IS {}",
+                quote::text(comment)
+            )));
+        }
+        for column in &entry.columns {
+            let Some(new) = self.link.takes(&column.name) else {
+                continue;
+            };
+            let new = quote::name(new);
+            if let Some(comment) = &column.comment {
+                out.push(catalogue(format!(
+                    "COMMENT ON COLUMN {table}.{new} IS {}",
+                    quote::text(comment)
+                )));
+            }
+            for (grantee, privilege, grantable) in &column.grants {
+                out.push(catalogue(format!(
+                    "GRANT {privilege} ({new}) ON {table} TO {grantee}{}",
+                    option(*grantable)
+                )));
+            }
+        }
+        if attached.row_security {
+            out.push(alter(self.table, "ENABLE ROW LEVEL SECURITY"));
+        }
+        if attached.force_row_security {
+            out.push(alter(self.table, "FORCE ROW LEVEL SECURITY"));
+        }
+        out.extend(attached.policies.iter().map(|p| self.policy(p)));
+        if let Some(identity) = &attached.replica_identity {
+            out.push(alter(self.table, &format!("REPLICA IDENTITY {identity}")));
+        }
+        out
+    }
+
+    /// The copy is as it was before it took the table's place, so that it can take it again.
+    pub(super) fn attributes_back(&self) -> Vec<Statement> {
+        let Some(entry) = self.entry else {
+            return Vec::new();
+        };
+        let attached = &entry.attached;
+        let shadow = qualified(self.shadow);
+        let mut out: Vec<Statement> = attached
+            .policies
+            .iter()
+            .map(|policy| {
+                Statement::brief(
+                    format!(
+                        "DROP POLICY IF EXISTS {} ON {shadow}",
+                        quote::name(&policy.name)
+                    ),
+                    Lock::AccessExclusive,
+                )
+            })
+            .collect();
+        if attached.row_security {
+            out.push(alter(self.shadow, "DISABLE ROW LEVEL SECURITY"));
+        }
+        if attached.force_row_security {
+            out.push(alter(self.shadow, "NO FORCE ROW LEVEL SECURITY"));
+        }
+        if attached.replica_identity.is_some() {
+            out.push(alter(self.shadow, "REPLICA IDENTITY DEFAULT"));
+        }
+        for (grantee, privilege, _) in &attached.grants {
+            out.push(catalogue(format!(
+                "REVOKE {privilege} ON {shadow} FROM {grantee}"
+            )));
+        }
+        for column in &entry.columns {
+            let Some(new) = self.link.takes(&column.name).map(quote::name) else {
+                continue;
+            };
+            for (grantee, privilege, _) in &column.grants {
+                out.push(catalogue(format!(
+                    "REVOKE {privilege} ({new}) ON {shadow} FROM {grantee}"
+                )));
+            }
+        }
+        if attached.comment.is_some() {
+            out.push(catalogue(format!("COMMENT ON TABLE {shadow} IS NULL")));
+        }
+        if attached.owner.is_some() {
+            out.push(alter(self.shadow, "OWNER TO CURRENT_USER"));
+        }
+        out
+    }
+
+    fn policy(&self, policy: &Policy) -> Statement {
+        let kind = if policy.permissive {
+            "PERMISSIVE"
+        } else {
+            "RESTRICTIVE"
+        };
+        let clause = |word: &str, sql: &Option<String>| match sql {
+            Some(sql) => format!(" {word} ({sql})"),
+            None => String::new(),
+        };
+        Statement::brief(
+            format!(
+                "CREATE POLICY {} ON {} AS {kind} FOR {} TO {}{}{}",
+                quote::name(&policy.name),
+                qualified(self.table),
+                policy.command,
+                policy.roles.join(", "),
+                clause("USING", &policy.using),
+                clause("WITH CHECK", &policy.check)
+            ),
+            Lock::AccessExclusive,
+        )
+    }
+}
