@@ -222,6 +222,8 @@ fn checks_of(operation: &Operation, engine: Engine) -> Vec<Map<String, Value>> {
         | Operation::DropConstraint(_)
         | Operation::EnableDualWrite(_)
         | Operation::DisableDualWrite(_)
+        | Operation::CopyTable(_)
+        | Operation::SwapTables(_)
         | Operation::CustomSql(_) => Vec::new(),
     };
     checks

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::MigrationBuilder;
+use crate::document::Conversion;
 use crate::operation::{DefaultValue, ReferentialAction};
 
 /// Modifiers, the operations that each can modify, and the key that it writes there.
@@ -13,12 +14,20 @@ pub(super) const MODIFIERS: &[(&str, &[&str], &str)] = &[
     ("concurrent", &["add_index", "drop_index"], "concurrent"),
     ("unique", &["add_index"], "unique"),
     ("method", &["add_index"], "method"),
-    ("only_where", &["add_index", "backfill"], "where"),
+    (
+        "only_where",
+        &["add_index", "backfill", "copy_table"],
+        "where",
+    ),
+    ("column_values", &["copy_table"], "columns"),
+    ("keyed_by", &["copy_table"], "key"),
+    ("each_of", &["copy_table"], "each"),
+    ("backward_values", &["swap_tables"], "backward"),
     ("ref_columns", &["add_foreign_key"], "refColumns"),
     ("on_delete", &["add_foreign_key"], "onDelete"),
     ("on_update", &["add_foreign_key"], "onUpdate"),
-    ("batch_size", &["backfill"], "batchSize"),
-    ("pause_ms", &["backfill"], "pauseMs"),
+    ("batch_size", &["backfill", "copy_table"], "batchSize"),
+    ("pause_ms", &["backfill", "copy_table"], "pauseMs"),
     (
         "forward",
         &["enable_dual_write", "disable_dual_write"],
@@ -123,6 +132,35 @@ impl MigrationBuilder {
     /// The dual write's old value, as an expression over the new column.
     pub fn backward(self, sql: &str) -> Self {
         self.modify("backward", json!(sql.trim()))
+    }
+
+    /// What columns of the copy hold, as expressions over the row that is copied; the others take
+    /// the column of their own name.
+    pub fn column_values<'a>(self, values: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        self.modify(
+            "column_values",
+            json!(values.into_iter().collect::<Conversion>()),
+        )
+    }
+
+    /// The columns of a unique key of the copy, where it is not the primary key.
+    pub fn keyed_by<T: Into<String>>(self, columns: impl IntoIterator<Item = T>) -> Self {
+        let columns: Vec<String> = columns.into_iter().map(Into::into).collect();
+        self.modify("keyed_by", json!(columns))
+    }
+
+    /// An item of FROM over the row that is copied, which makes several rows of it.
+    pub fn each_of(self, item: &str) -> Self {
+        self.modify("each_of", json!(item.trim()))
+    }
+
+    /// What columns of the old table hold for rows that are written after the swap, as expressions
+    /// over the new row.
+    pub fn backward_values<'a>(self, values: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        self.modify(
+            "backward_values",
+            json!(values.into_iter().collect::<Conversion>()),
+        )
     }
 
     /// What takes the custom SQL back.

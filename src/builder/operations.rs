@@ -231,6 +231,38 @@ impl MigrationBuilder {
         self.push(keys)
     }
 
+    /// Copies a table to another one, which is there and empty, and keeps that in step from then
+    /// on. [`column_values`](Self::column_values), [`only_where`](Self::only_where),
+    /// [`keyed_by`](Self::keyed_by), [`each_of`](Self::each_of),
+    /// [`batch_size`](Self::batch_size) and [`pause_ms`](Self::pause_ms) modify it.
+    ///
+    /// ```
+    /// # use bellows::builder::migration;
+    /// let migration = migration("wider-orders")
+    ///     .phase("A table of the new form")
+    ///     .custom_sql("CREATE TABLE orders_new (id bigint PRIMARY KEY, total numeric(14,2))")
+    ///     .rollback_sql("DROP TABLE orders_new")
+    ///     .phase("Copy the rows and keep them in step")
+    ///     .copy_table("orders", "orders_new")
+    ///     .column_values([("total", "cents / 100.0")])
+    ///     .phase("Put it in place")
+    ///     .swap_tables("orders", "orders_new", "orders_old")
+    ///     .backward_values([("cents", "(total * 100)::bigint")])
+    ///     .build()?;
+    /// # Ok::<(), bellows::builder::BuildError>(())
+    /// ```
+    pub fn copy_table(self, table: &str, shadow: &str) -> Self {
+        self.push(keys!("copy_table", "table": table, "shadow": shadow))
+    }
+
+    /// Puts a copy in the place of its table, which keeps the old one in step from then on.
+    /// [`backward_values`](Self::backward_values) modifies it.
+    pub fn swap_tables(self, table: &str, shadow: &str, old_name: &str) -> Self {
+        self.push(keys!(
+            "swap_tables", "table": table, "shadow": shadow, "oldName": old_name,
+        ))
+    }
+
     /// Runs SQL of your own. [`rollback_sql`](Self::rollback_sql) says what takes it back.
     ///
     /// ```

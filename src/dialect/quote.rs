@@ -110,9 +110,9 @@ pub fn literal(engine: Engine, text: &str) -> String {
 /// says.
 pub fn text(text: &str) -> String {
     if text.contains('\\') {
-        format!("E{}", literal(&text.replace('\\', "\\\\")))
+        format!("E{}", literal(Engine::PostgreSql, &text.replace('\\', "\\\\")))
     } else {
-        literal(text)
+        literal(Engine::PostgreSql, text)
     }
 }
 

@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::backfill::walk;
 use super::behave::{Behave, Draft, Subject, Undo};
 use super::default;
-use super::shadow::{Texts, qualified};
+use super::shadow::{Texts, named, qualified};
 use crate::dialect::expression;
-use crate::dialect::quote;
 use crate::document::{Conversion, Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::plan::{Action, Lock, Statement};
 use crate::schema::{Refusal, Shadow, Table, TableName, World};
@@ -108,6 +107,10 @@ impl CopyTable {
 pub(super) fn engine_refusal(engine: Engine) -> Result<(), Refusal> {
     match engine {
         Engine::PostgreSql => Ok(()),
+        Engine::MySql | Engine::MariaDb => Err(Refusal::new(
+            "table",
+            "on MySQL and MariaDB Bellows does not copy tables: every RENAME, trigger and foreign key commits by itself there, so a swap could end half done, and foreign keys that cascade fire no triggers; use gh-ost or pt-online-schema-change for what ALTER TABLE cannot do in place",
+        )),
         Engine::Sqlite => Err(Refusal::new(
             "table",
             "a shadow table needs writers beside the copy, and SQLite has one writer at a time; its tables are made anew in one transaction instead: write the change itself (change_column_type, add_check, ...), and it is done that way",
@@ -156,7 +159,7 @@ impl CopyTable {
         let mapped = self.mapped();
         let source = world.table(&table).filter(|t| !t.columns.is_empty());
         let target = world.table(&shadow).filter(|t| !t.columns.is_empty());
-        let identity = |column: &str| (column.to_owned(), quote::name(column));
+        let identity = |column: &str| (column.to_owned(), named(column));
         let given = |column: &str| {
             mapped
                 .get(column)

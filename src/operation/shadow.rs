@@ -5,6 +5,7 @@
 //! of a row's copy is deleted while some row still has its place there.
 
 use crate::dialect::{expression, quote};
+use crate::document::Engine;
 use crate::plan::{Lock, RowLock, Statement};
 use crate::schema::{Shadow, TableName, World};
 
@@ -15,12 +16,22 @@ const BY_TEXT: &[&str] = &[
     "json", "xml", "point", "box", "path", "polygon", "line", "lseg", "circle",
 ];
 
+/// A name as SQL. All of this is PostgreSQL's.
+pub(super) fn named(name: &str) -> String {
+    quote::name(Engine::PostgreSql, name)
+}
+
+/// A text as a literal.
+pub(super) fn literal(text: &str) -> String {
+    quote::literal(Engine::PostgreSql, text)
+}
+
 /// A table's name with its schema: what runs for others must not depend on their search path.
 pub(super) fn qualified(table: &TableName) -> String {
     format!(
         "{}.{}",
-        quote::name(table.schema.as_deref().unwrap_or("public")),
-        quote::name(&table.name)
+        named(table.schema.as_deref().unwrap_or("public")),
+        named(&table.name)
     )
 }
 
@@ -60,7 +71,7 @@ impl<'a> Texts<'a> {
 
     /// What expressions call the row's table.
     fn alias(&self) -> String {
-        quote::name(&self.source.name)
+        named(&self.source.name)
     }
 
     fn target(&self) -> String {
@@ -68,7 +79,7 @@ impl<'a> Texts<'a> {
     }
 
     fn function(&self) -> String {
-        format!("bellows.{}", quote::name(&self.shadow.trigger))
+        format!("bellows.{}", named(&self.shadow.trigger))
     }
 
     fn key_expression(&self, column: &str) -> String {
@@ -94,12 +105,7 @@ impl<'a> Texts<'a> {
 
     /// INSERT ... SELECT without its conditions.
     fn insert(&self, origin: &str) -> String {
-        let columns: Vec<String> = self
-            .shadow
-            .columns
-            .iter()
-            .map(|(c, _)| quote::name(c))
-            .collect();
+        let columns: Vec<String> = self.shadow.columns.iter().map(|(c, _)| named(c)).collect();
         let values: Vec<&str> = self
             .shadow
             .columns
@@ -123,7 +129,7 @@ impl<'a> Texts<'a> {
             .iter()
             .map(|(c, _)| c)
             .filter(|c| !self.shadow.key.contains(c) && !self.shadow.fixed.contains(c))
-            .map(|c| format!("{0} = EXCLUDED.{0}", quote::name(c)))
+            .map(|c| format!("{0} = EXCLUDED.{0}", named(c)))
             .collect();
         let then = if self.shadow.columns.is_empty() {
             "UPDATE SET /* its columns */".to_owned()
@@ -139,7 +145,7 @@ impl<'a> Texts<'a> {
     }
 
     fn conflict(&self) -> Vec<String> {
-        self.shadow.key.iter().map(|c| quote::name(c)).collect()
+        self.shadow.key.iter().map(|c| named(c)).collect()
     }
 
     /// Whether the place of a row in the copy is in its own columns, as they are.
@@ -158,7 +164,7 @@ impl<'a> Texts<'a> {
         let sql = self.shadow.expression(column)?;
         let names = expression::names(self.world.engine, sql);
         match names.as_slice() {
-            [one] if quote::name(one) == sql => Some(one.clone()),
+            [one] if named(one) == sql => Some(one.clone()),
             _ => None,
         }
     }
@@ -183,7 +189,7 @@ impl<'a> Texts<'a> {
             self.shadow
                 .key
                 .iter()
-                .map(|c| (self.key_expression(c), format!("kept.{}", quote::name(c)))),
+                .map(|c| (self.key_expression(c), format!("kept.{}", named(c)))),
         );
         let row = if self.is_plain() {
             String::new()
@@ -191,7 +197,7 @@ impl<'a> Texts<'a> {
             // An expression has no index: the row is found by its own key, under which it may
             // have come to another place.
             let own = equal(self.shadow.source_key.iter().map(|c| {
-                let c = quote::name(c);
+                let c = named(c);
                 (format!("{}.{c}", self.alias()), format!("OLD.{c}"))
             }));
             format!("{own} AND ")
@@ -213,7 +219,7 @@ impl<'a> Texts<'a> {
             .key
             .iter()
             .filter_map(|c| self.plain_source(c))
-            .map(|c| format!("OLD.{0} IS DISTINCT FROM NEW.{0}", quote::name(&c)))
+            .map(|c| format!("OLD.{0} IS DISTINCT FROM NEW.{0}", named(&c)))
             .collect();
         if changed.is_empty() {
             return "TG_OP <> 'INSERT'".to_owned();
@@ -249,7 +255,7 @@ impl<'a> Texts<'a> {
         let same: Vec<String> = used
             .iter()
             .map(|c| {
-                let name = quote::name(&c.name);
+                let name = named(&c.name);
                 let cast = cast_to_compare(&c.data_type);
                 format!("OLD.{name}{cast} IS NOT DISTINCT FROM NEW.{name}{cast}")
             })
@@ -267,14 +273,14 @@ impl<'a> Texts<'a> {
             .shadow
             .key
             .iter()
-            .map(|c| format!("{} AS {}", self.key_expression(c), quote::name(c)))
+            .map(|c| format!("{} AS {}", self.key_expression(c), named(c)))
             .collect();
         let places = equal(self.shadow.key.iter().map(|c| {
-            let c = quote::name(c);
+            let c = named(c);
             (format!("kept.{c}"), format!("gone.{c}"))
         }));
         let own = equal(self.shadow.source_key.iter().map(|c| {
-            let c = quote::name(c);
+            let c = named(c);
             (format!("{}.{c}", self.alias()), format!("NEW.{c}"))
         }));
         let body = format!(
@@ -309,7 +315,7 @@ END
         );
         let fence = quote::fence(&body);
         let own_schema = match &self.source.schema {
-            Some(schema) => format!("{}, ", quote::name(schema)),
+            Some(schema) => format!("{}, ", named(schema)),
             None => String::new(),
         };
         // The applications that write the table have no rights on its copy.
@@ -325,8 +331,8 @@ END
         let source = qualified(self.source);
         let function = self.function();
         let (row, whole) = (
-            quote::name(&self.shadow.trigger),
-            quote::name(&self.shadow.truncate_trigger()),
+            named(&self.shadow.trigger),
+            named(&self.shadow.truncate_trigger()),
         );
         let trigger = |name: &str, events: &str, each: &str| {
             Statement::brief(
@@ -372,7 +378,7 @@ END
         let source = qualified(self.source);
         let drop = |name: &str| {
             Statement::brief(
-                format!("DROP TRIGGER IF EXISTS {} ON {source}", quote::name(name)),
+                format!("DROP TRIGGER IF EXISTS {} ON {source}", named(name)),
                 Lock::AccessExclusive,
             )
         };
@@ -396,7 +402,7 @@ END
         );
         let body = format!(
             " BEGIN IF EXISTS (SELECT FROM {target}) THEN RAISE EXCEPTION USING MESSAGE = {}; END IF; END ",
-            quote::literal(&message)
+            literal(&message)
         );
         let fence = quote::fence(&body);
         Statement::brief(format!("DO {fence}{body}{fence}"), Lock::AccessShare)

@@ -3,7 +3,7 @@
 
 use super::behave::Draft;
 use super::postgres as pg;
-use super::shadow::{Texts, qualified};
+use super::shadow::{Texts, literal, named, qualified};
 use crate::dialect::quote;
 use crate::plan::{Lock, Statement, Wait};
 use crate::schema::{
@@ -45,7 +45,7 @@ fn catalogue(sql: String) -> Statement {
 }
 
 fn rename(from: &TableName, to: &TableName) -> Statement {
-    alter(from, &format!("RENAME TO {}", quote::name(&to.name)))
+    alter(from, &format!("RENAME TO {}", named(&to.name)))
 }
 
 /// When a trigger fires, as ALTER TABLE says it.
@@ -147,7 +147,7 @@ impl<'a> Swap<'a> {
 
     fn drop_incoming(&self) -> Vec<Statement> {
         self.incoming()
-            .map(|(from, key)| alter(from, &format!("DROP CONSTRAINT {}", quote::name(&key.name))))
+            .map(|(from, key)| alter(from, &format!("DROP CONSTRAINT {}", named(&key.name))))
             .collect()
     }
 
@@ -157,7 +157,7 @@ impl<'a> Swap<'a> {
             .map(|(from, key)| {
                 let action = format!(
                     "ADD CONSTRAINT {} {} NOT VALID",
-                    quote::name(&key.name),
+                    named(&key.name),
                     key.definition
                 );
                 Statement::brief(
@@ -214,7 +214,7 @@ impl<'a> Swap<'a> {
         out.push(rename(self.shadow, self.table));
         for trigger in self.triggers() {
             // The old table's would fire again for what comes back to it.
-            let name = quote::name(&trigger.name);
+            let name = named(&trigger.name);
             out.push(alter(self.old, &format!("DISABLE TRIGGER {name}")));
             out.push(Statement::brief(
                 trigger.definition.clone(),
@@ -243,7 +243,7 @@ impl<'a> Swap<'a> {
         out.push(rename(self.table, self.shadow));
         out.push(rename(self.old, self.table));
         for trigger in self.triggers() {
-            let name = quote::name(&trigger.name);
+            let name = named(&trigger.name);
             out.push(Statement::brief(
                 format!(
                     "DROP TRIGGER IF EXISTS {name} ON {}",
@@ -265,12 +265,12 @@ impl<'a> Swap<'a> {
 
     /// A foreign key of the old table, where the new one has none of that name.
     fn add_outgoing(&self, key: &Constraint) -> Statement {
-        let (table, name) = (qualified(self.table), quote::name(&key.name));
+        let (table, name) = (qualified(self.table), named(&key.name));
         block(
             &format!(
                 "NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = {}::regclass AND conname = {})",
-                quote::literal(&table),
-                quote::literal(&key.name)
+                literal(&table),
+                literal(&key.name)
             ),
             &format!(
                 "ALTER TABLE {table} ADD CONSTRAINT {name} {} NOT VALID; COMMENT ON CONSTRAINT {name} ON {table} IS '{MADE}';",
@@ -286,13 +286,10 @@ impl<'a> Swap<'a> {
         block(
             &format!(
                 "EXISTS (SELECT FROM pg_constraint WHERE conrelid = {}::regclass AND conname = {} AND obj_description(oid, 'pg_constraint') = '{MADE}')",
-                quote::literal(&shadow),
-                quote::literal(&key.name)
+                literal(&shadow),
+                literal(&key.name)
             ),
-            &format!(
-                "ALTER TABLE {shadow} DROP CONSTRAINT {};",
-                quote::name(&key.name)
-            ),
+            &format!("ALTER TABLE {shadow} DROP CONSTRAINT {};", named(&key.name)),
             Lock::AccessExclusive,
         )
     }
@@ -323,7 +320,7 @@ impl<'a> Swap<'a> {
                     "ALTER SEQUENCE {} OWNED BY {}.{}",
                     s.sequence,
                     qualified(self.table),
-                    quote::name(&column)
+                    named(&column)
                 )))
             })
             .collect()
@@ -346,7 +343,7 @@ impl<'a> Swap<'a> {
             .map(|(sequence, new)| {
                 catalogue(format!(
                     "SELECT setval({}, nextval({}))",
-                    quote::literal(&sequence),
+                    literal(&sequence),
                     self.serial(&new)
                 ))
             })
@@ -358,8 +355,8 @@ impl<'a> Swap<'a> {
     fn serial(&self, column: &str) -> String {
         format!(
             "pg_get_serial_sequence({}, {})::regclass",
-            quote::literal(&qualified(self.table)),
-            quote::literal(column)
+            literal(&qualified(self.table)),
+            literal(column)
         )
     }
 }

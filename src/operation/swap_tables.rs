@@ -6,10 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::backfill::walk;
 use super::behave::{Behave, Draft, Subject, Undo};
 use super::copy_table::{always_identity, engine_refusal, is_computed};
-use super::shadow::Texts;
+use super::shadow::{Texts, named};
 use super::swap::Swap;
 use crate::dialect::expression;
-use crate::dialect::quote;
 use crate::document::{Conversion, Field, FieldKind, PhaseKind, Shape};
 use crate::plan::Action;
 use crate::schema::{Refusal, Shadow, Table, TableName, World};
@@ -147,7 +146,7 @@ impl SwapTables {
             let sql = given
                 .get(name)
                 .cloned()
-                .or_else(|| link.takes(name).map(quote::name));
+                .or_else(|| link.takes(name).map(named));
             match sql {
                 Some(sql) => columns.push((name.to_owned(), sql)),
                 None if link.source_key.iter().any(|c| c == name)

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::TableName;
 use crate::dialect::quote;
+use crate::document::Engine;
 
 /// What the names of all triggers have in common that keep one table in step with another.
 pub const SHADOW_STEM: &str = "bellows_sh_";
@@ -71,7 +72,7 @@ impl Shadow {
 
     /// The column of the target that takes a column of the source as it is.
     pub fn takes(&self, source: &str) -> Option<&str> {
-        let sql = quote::name(source);
+        let sql = quote::name(Engine::PostgreSql, source);
         self.columns
             .iter()
             .find(|(_, expression)| *expression == sql)
@@ -82,7 +83,7 @@ impl Shadow {
     pub fn is_plain(&self, columns: &[String], source: &[String]) -> bool {
         columns.iter().all(|column| {
             self.expression(column)
-                .is_some_and(|sql| source.iter().any(|s| quote::name(s) == sql))
+                .is_some_and(|sql| source.iter().any(|s| quote::name(Engine::PostgreSql, s) == sql))
         })
     }
 

@@ -1,9 +1,7 @@
 //! The batches that copy a table to another one and compare the two, for the executor.
 
-use super::{Texts, list, qualified};
-use crate::dialect::quote;
+use super::{Texts, list, named, qualified};
 use crate::dialect::statement::Work;
-use crate::document::Engine;
 use crate::operation::backfill::bounds;
 use crate::plan::{Lock, Statement, TableCopy, Wait, WalkKey};
 
@@ -20,12 +18,12 @@ impl Texts<'_> {
             WalkKey::Key { columns } => columns
                 .iter()
                 .filter_map(|(c, _)| self.shadow.takes(c))
-                .map(quote::name)
+                .map(named)
                 .collect(),
             WalkKey::RowId { .. } | WalkKey::Ctid | WalkKey::Unknown => Vec::new(),
         };
         let all = matches!(&key, WalkKey::Key { columns } if columns.len() == key_copies.len());
-        let bounds = bounds(&key);
+        let bounds = bounds(engine, &key);
         let rows_sql = format!(
             "(SELECT * FROM {} WHERE {bounds} {})",
             qualified(self.source),
@@ -42,10 +40,7 @@ impl Texts<'_> {
                     self.filter("WHERE"),
                     list(&self.conflict(), "its key")
                 ),
-                match engine {
-                    Engine::PostgreSql => Lock::RowExclusive,
-                    Engine::Sqlite => Lock::DatabaseWrite,
-                },
+                Lock::RowExclusive,
             )
         };
         TableCopy {
@@ -58,7 +53,7 @@ impl Texts<'_> {
                 .shadow
                 .columns
                 .iter()
-                .map(|(c, sql)| (quote::name(c), sql.clone()))
+                .map(|(c, sql)| (named(c), sql.clone()))
                 .collect(),
             conflict: self.conflict(),
             filter: self.shadow.filter.clone(),
@@ -77,7 +72,7 @@ impl Texts<'_> {
     /// The comparison for the executor.
     pub(in crate::operation) fn compare(&self, key: WalkKey) -> TableCopy {
         let mut copy = self.copy(key);
-        let bounds = bounds(&copy.key);
+        let bounds = bounds(self.world.engine, &copy.key);
         let values: Vec<String> = copy
             .columns
             .iter()

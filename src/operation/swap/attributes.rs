@@ -2,7 +2,7 @@
 
 use super::{Swap, alter, catalogue};
 use crate::dialect::quote;
-use crate::operation::shadow::qualified;
+use crate::operation::shadow::{named, qualified};
 use crate::plan::{Lock, Statement};
 use crate::schema::Policy;
 
@@ -35,7 +35,7 @@ impl Swap<'_> {
             let Some(new) = self.link.takes(&column.name) else {
                 continue;
             };
-            let new = quote::name(new);
+            let new = named(new);
             if let Some(comment) = &column.comment {
                 out.push(catalogue(format!(
                     "COMMENT ON COLUMN {table}.{new} IS {}",
@@ -74,10 +74,7 @@ impl Swap<'_> {
             .iter()
             .map(|policy| {
                 Statement::brief(
-                    format!(
-                        "DROP POLICY IF EXISTS {} ON {shadow}",
-                        quote::name(&policy.name)
-                    ),
+                    format!("DROP POLICY IF EXISTS {} ON {shadow}", named(&policy.name)),
                     Lock::AccessExclusive,
                 )
             })
@@ -97,7 +94,7 @@ impl Swap<'_> {
             )));
         }
         for column in &entry.columns {
-            let Some(new) = self.link.takes(&column.name).map(quote::name) else {
+            let Some(new) = self.link.takes(&column.name).map(named) else {
                 continue;
             };
             for (grantee, privilege, _) in &column.grants {
@@ -128,7 +125,7 @@ impl Swap<'_> {
         Statement::brief(
             format!(
                 "CREATE POLICY {} ON {} AS {kind} FOR {} TO {}{}{}",
-                quote::name(&policy.name),
+                named(&policy.name),
                 qualified(self.table),
                 policy.command,
                 policy.roles.join(", "),
