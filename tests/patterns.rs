@@ -6,8 +6,14 @@ mod add_foreign_key;
 mod add_json_column;
 #[path = "patterns/add_unique.rs"]
 mod add_unique;
+#[path = "patterns/change_type.rs"]
+mod change_type;
+#[path = "patterns/merge_columns.rs"]
+mod merge_columns;
 #[path = "patterns/soft_delete.rs"]
 mod soft_delete;
+#[path = "patterns/split_column.rs"]
+mod split_column;
 
 use std::collections::BTreeMap;
 
@@ -585,7 +591,11 @@ fn sample(shape: &Shape) -> BTreeMap<String, String> {
         let text = match (field.key, field.kind) {
             // Each goes with another field's choice.
             ("fix" | "setAside" | "liveUnique", _) => return None,
+            ("viewName" | "viewColumns", _) => return None,
+            ("apart", _) => return None,
             ("refColumn" | "key", _) => "id",
+            ("columns", _) if shape.word == "merge-columns" => "a, b",
+            ("parts", _) => "a TEXT = lower(column)",
             (_, FieldKind::Bool) => "true",
             (_, FieldKind::Duration) => "12h",
             (_, FieldKind::Default) => "0",

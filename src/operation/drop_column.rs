@@ -183,15 +183,27 @@ impl DropColumn {
         let title = format!("Add column {table}.{} again", self.column);
         let mut drafts = vec![Draft::transaction(title, table, statements)];
         for (dual_write, _) in &parted {
-            let back = dual_write
-                .backward
-                .get(&self.column)
-                .or_else(|| dual_write.forward.get(&self.column));
-            if let Some(sql) = back {
+            let side = [&dual_write.backward, &dual_write.forward]
+                .into_iter()
+                .find(|side| side.contains_key(&self.column));
+            if let Some(side) = side {
+                // Where the others of its side were dropped after it, they are there again by now,
+                // and empty.
+                let list: Vec<String> = side
+                    .iter()
+                    .map(|(column, sql)| {
+                        let column_sql = quote::name(engine, column);
+                        if *column == self.column {
+                            format!("{column_sql} = {sql}")
+                        } else {
+                            format!("{column_sql} = COALESCE({column_sql}, {sql})")
+                        }
+                    })
+                    .collect();
                 drafts.push(backfill::draft(
                     before,
                     table,
-                    format!("{name} = {sql}"),
+                    list.join(", "),
                     format!("{name} IS NULL"),
                     true,
                 ));

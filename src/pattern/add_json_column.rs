@@ -102,10 +102,13 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
             }
             .into(),
         );
-        fill.validation.push(Validation {
-            column: Some(column.clone()),
-            ..validation(Check::BackfillComplete, &table)
-        });
+        // Without a default, rows that come meanwhile have nothing in it.
+        if form.text("default").is_some() {
+            fill.validation.push(Validation {
+                column: Some(column.clone()),
+                ..validation(Check::BackfillComplete, &table)
+            });
+        }
         phases.push(fill);
     }
     let indexes = indexes(form, &table, &column, &data_type);

@@ -22,8 +22,41 @@ pub(super) struct Carried {
     pub late: Vec<Operation>,
     /// Just before the old column goes.
     pub last: Vec<Operation>,
+    /// What the old ones are called and what the new ones are, and whether they are constraints:
+    /// the others are indexes.
+    pub names: Vec<(String, String, bool)>,
     /// Why it cannot all be carried over.
     pub refusals: Vec<String>,
+}
+
+/// How the new column is read in place of the old one.
+pub(super) struct Reading<'a> {
+    /// The new column, or what people are told of several.
+    pub new: &'a str,
+    /// Those that the expression reads.
+    pub columns: &'a [String],
+    /// What views read of it in place of the old one; the column itself where absent.
+    pub expression: Option<&'a str>,
+}
+
+/// Why the column cannot go, whatever takes its place.
+pub(super) fn stays(
+    schema: &Schema,
+    name: &TableName,
+    table: &Table,
+    old: &Column,
+    new: &str,
+) -> Vec<String> {
+    let mut carrier = Carrier {
+        engine: schema.engine,
+        name,
+        old: &old.name,
+        new,
+        names: Names::of(schema),
+        out: Carried::default(),
+    };
+    carrier.refuse_what_stays(schema, table, old);
+    carrier.out.refusals
 }
 
 /// Looks at everything that the schema knows about the old column.
@@ -32,8 +65,9 @@ pub(super) fn carry(
     name: &TableName,
     table: &Table,
     old: &Column,
-    new: &str,
+    reading: &Reading<'_>,
 ) -> Carried {
+    let new = reading.new;
     let mut carrier = Carrier {
         engine: schema.engine,
         name,
@@ -56,7 +90,7 @@ pub(super) fn carry(
     }
     for view in &table.views {
         if carrier.has(&view.columns) {
-            match views::reread(schema.engine, view, name, &old.name, new) {
+            match views::reread(schema.engine, view, name, &old.name, reading) {
                 Ok(operation) => carrier.out.last.push(operation),
                 Err(reason) => carrier.refuse(reason),
             }
@@ -201,6 +235,10 @@ impl Carrier<'_> {
             constraint.name.clone()
         };
         let constraint_name = self.derive(&base);
+        if !constraint.name.is_empty() {
+            let names = (constraint.name.clone(), constraint_name.clone(), true);
+            self.out.names.push(names);
+        }
         match constraint.kind {
             ConstraintKind::Check => self.check(constraint_name, definition),
             ConstraintKind::Unique => self.unique(table, constraint, constraint_name),
@@ -342,6 +380,8 @@ impl Carrier<'_> {
             ));
         }
         let index_name = self.derive(&index.name);
+        let names = (index.name.clone(), index_name.clone(), false);
+        self.out.names.push(names);
         let null_matters =
             index.unique && (index.expressions || index.definition.contains("NULLS NOT DISTINCT"));
         let simple = !index.expressions && index.include.is_empty() && !null_matters;

@@ -143,6 +143,14 @@ impl<'a> Form<'a> {
             .filter(|text| !text.is_empty())
     }
 
+    /// The field's text with the blanks around it.
+    pub(super) fn raw(&self, key: &str) -> Option<&'a str> {
+        self.values
+            .get(key)
+            .map(String::as_str)
+            .filter(|text| !text.is_empty())
+    }
+
     /// The text of a field that must be there; its absence was already said.
     pub(super) fn needed(&self, key: &str) -> Option<String> {
         self.text(key).map(str::to_owned)

@@ -1,6 +1,8 @@
 //! One file per pattern: a form's fields in, a document out.
 
+mod apart;
 mod carry;
+mod conversion;
 mod foreign_key;
 mod form;
 mod names;
@@ -59,6 +61,9 @@ patterns! {
     add_required_column [],
     remove_column ["drop-column"],
     rename_column [],
+    change_type ["change-column-type"],
+    split_column [],
+    merge_columns [],
     add_index ["create-index"],
     add_foreign_key ["add-fk"],
     add_unique ["add-unique-constraint"],

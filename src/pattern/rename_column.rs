@@ -1,6 +1,6 @@
 //! rename-column: a new column beside the old one, kept in step until nobody uses the old one.
 
-use super::carry::{Carried, carry};
+use super::carry::{Carried, Reading, carry};
 use super::form::{Form, phase, validation};
 use crate::dialect::quote;
 use crate::document::{Check, Field, FieldKind, Gate, Migration, PhaseKind, Shape, Validation};
@@ -53,7 +53,14 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
     let old = known.map_or(old, |column| column.name.clone());
     let data_type = data_type(form, known);
     let carried = match (form.schema, form.table_of_form(), known) {
-        (Some(schema), Some(of), Some(column)) => carry(schema, &table, of, column, &new),
+        (Some(schema), Some(of), Some(column)) => {
+            let reading = Reading {
+                new: &new,
+                columns: &[],
+                expression: None,
+            };
+            carry(schema, &table, of, column, &reading)
+        }
         _ => Carried::default(),
     };
     for reason in &carried.refusals {
@@ -136,9 +143,8 @@ fn document(
     }
 
     let mut dual = phase(PhaseKind::Migrate, format!("Keep {old} and {new} in step"));
-    dual.operations.push(
-        EnableDualWrite::pair(&table.to_string(), old, new).into(),
-    );
+    dual.operations
+        .push(EnableDualWrite::pair(&table.to_string(), old, new).into());
 
     let mut fill = phase(
         PhaseKind::Migrate,

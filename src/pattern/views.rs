@@ -1,12 +1,13 @@
 //! Views that read a column: the same view reading another column, its own names unchanged.
 
-use crate::dialect::expression::nesting;
+use crate::dialect::expression::{self, nesting};
 use crate::dialect::lexer::{self, Token};
 use crate::dialect::quote;
 use crate::document::Engine;
 use crate::operation::Operation;
 use crate::schema::{TableName, ViewUse};
 
+use super::carry::Reading;
 use super::form::custom;
 use super::rewrite::{mentions, replace};
 
@@ -19,8 +20,9 @@ pub(super) fn reread(
     view: &ViewUse,
     table: &TableName,
     old: &str,
-    new: &str,
+    reading: &Reading<'_>,
 ) -> Result<Operation, String> {
+    let new = reading.new;
     let name = quote::table(engine, &view.view);
     if view.materialized {
         return Err(format!(
@@ -30,7 +32,7 @@ pub(super) fn reread(
         ));
     }
     let select = select_of(engine, &view.definition);
-    let rewritten = rewrite(engine, select, table, old, new).ok_or_else(|| {
+    let rewritten = rewrite(engine, select, table, old, reading).ok_or_else(|| {
         format!(
             "the view {} reads `{old}` in a way that cannot be rewritten safely: change it by hand \
              first",
@@ -68,8 +70,9 @@ fn rewrite(
     select: &str,
     table: &TableName,
     old: &str,
-    new: &str,
+    reading: &Reading<'_>,
 ) -> Option<String> {
+    let new = reading.new;
     let tokens = lexer::tokens(engine, select).ok()?;
     let significant: Vec<Token<'_>> = tokens.iter().filter(|t| t.counts()).copied().collect();
     if has_star(&significant) || significant.iter().any(|t| t.is("natural")) {
@@ -96,7 +99,27 @@ fn rewrite(
             .iter()
             .position(|t| t.start == tokens[mention.at].start)?;
         let width = if mention.qualifier.is_some() { 2 } else { 0 };
-        let mut text = quote::name(engine, new);
+        let mut text = match reading.expression {
+            None => quote::name(engine, new),
+            Some(sql) => {
+                let mut read = sql.to_owned();
+                // The expression brings its qualifier along.
+                if let Some(qualifier) = &mention.qualifier {
+                    for column in reading.columns {
+                        let qualified = format!(
+                            "{}.{}",
+                            quote::name(engine, qualifier),
+                            quote::name(engine, column)
+                        );
+                        read = expression::substitute(engine, &read, table, column, &qualified);
+                    }
+                    let before = tokens[..mention.at].iter().enumerate().rev();
+                    let gone = before.filter(|(_, t)| t.counts()).take(2).map(|(at, _)| at);
+                    replacements.extend(gone.map(|at| (at, String::new())));
+                }
+                format!("({read})")
+            }
+        };
         if is_whole_item(&significant, at.checked_sub(width)?, at) {
             text = format!("{text} AS {}", quote::name(engine, old));
         }
@@ -239,7 +262,12 @@ mod tests {
 
     fn pg(select: &str) -> Option<String> {
         let table = TableName::parse("users");
-        rewrite(Engine::PostgreSql, select, &table, "name", "full_name")
+        let reading = Reading {
+            new: "full_name",
+            columns: &[],
+            expression: None,
+        };
+        rewrite(Engine::PostgreSql, select, &table, "name", &reading)
     }
 
     #[test]
@@ -279,6 +307,22 @@ mod tests {
     }
 
     #[test]
+    fn a_view_goes_on_showing_the_type_that_it_showed() {
+        let table = TableName::parse("users");
+        let reading = Reading {
+            new: "age_new",
+            columns: &["age_new".to_owned()],
+            expression: Some("CAST(age_new AS text)"),
+        };
+        let select = "SELECT u.age, upper(age) FROM users u WHERE u . age > '5'";
+        assert_eq!(
+            rewrite(Engine::PostgreSql, select, &table, "age", &reading).unwrap(),
+            "SELECT (CAST(u.age_new AS text)) AS age, upper((CAST(age_new AS text))) FROM users u \
+             WHERE   (CAST(u.age_new AS text)) > '5'"
+        );
+    }
+
+    #[test]
     fn what_may_be_another_table_s_is_left_to_a_person() {
         for select in [
             "SELECT name FROM users JOIN orders USING (name)",
@@ -301,7 +345,12 @@ mod tests {
             materialized: false,
         };
         let table = TableName::parse("users");
-        let operation = reread(Engine::Sqlite, &view, &table, "name", "full_name").unwrap();
+        let reading = Reading {
+            new: "full_name",
+            columns: &[],
+            expression: None,
+        };
+        let operation = reread(Engine::Sqlite, &view, &table, "name", &reading).unwrap();
         insta::assert_yaml_snapshot!(operation);
     }
 }
