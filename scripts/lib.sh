@@ -99,3 +99,92 @@ cargo_tool() {
   fi
   echo "$bin/bin/$name"
 }
+
+# --- servers for tests, thrown away afterwards ---
+
+# Runs a command as $owner: database servers refuse to run as root.
+as_owner() {
+  if [ "$(id -un)" = "$owner" ]; then
+    "$@"
+  elif have runuser; then
+    runuser -u "$owner" -- "$@"
+  else
+    # shellcheck disable=SC2016 # the other shell expands it
+    su "$owner" -s /bin/sh -c '"$0" "$@"' -- "$@"
+  fi
+}
+
+# Who a server runs as: whoever calls, or where that is root the first of the given
+# users that there is.
+server_owner() {
+  local user
+  if [ "$(id -u)" != 0 ]; then
+    id -un
+    return
+  fi
+  for user in "$@" nobody; do
+    if id "$user" >/dev/null 2>&1; then
+      echo "$user"
+      return
+    fi
+  done
+}
+
+# A port of 127.0.0.1 that nobody listens on, below the range from which the system
+# gives out ports by itself.
+free_port() {
+  local port
+  while :; do
+    port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000))
+    if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then continue; fi
+    echo "$port"
+    return
+  done
+}
+
+# start, stop and run of a script that makes a server. It brings: $state, the file
+# for `start`; $variable, which tests read; create, which sets $dir and $port;
+# remove DIR; url.
+throwaway() {
+  local usage="usage: scripts/$(basename "$0") start|stop|run CMD..." here status=0
+  case "${1:-}" in
+    start)
+      [ $# = 1 ] || die "$usage"
+      if [ -e "$state" ]; then
+        read -r dir port <"$state"
+        if [ -d "$dir" ] && (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+          echo "$variable=$(url)"
+          exit 0
+        fi
+        remove "$dir"
+      fi
+      dir=
+      trap 'remove "$dir"' EXIT
+      create
+      mkdir -p "${state%/*}"
+      echo "$dir $port" >"$state"
+      trap - EXIT
+      echo "$variable=$(url)"
+      ;;
+    stop)
+      [ $# = 1 ] || die "$usage"
+      [ -e "$state" ] || exit 0
+      read -r dir port <"$state"
+      remove "$dir"
+      rm -f "$state"
+      ;;
+    run)
+      shift
+      [ $# -gt 0 ] || die "$usage"
+      here=$PWD dir=
+      trap 'remove "$dir"' EXIT
+      trap 'exit 130' INT
+      trap 'exit 143' TERM
+      create
+      cd "$here"
+      env "$variable=$(url)" "$@" || status=$?
+      exit $status
+      ;;
+    *) die "$usage" ;;
+  esac
+}
