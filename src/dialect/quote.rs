@@ -110,7 +110,10 @@ pub fn literal(engine: Engine, text: &str) -> String {
 /// says.
 pub fn text(text: &str) -> String {
     if text.contains('\\') {
-        format!("E{}", literal(Engine::PostgreSql, &text.replace('\\', "\\\\")))
+        format!(
+            "E{}",
+            literal(Engine::PostgreSql, &text.replace('\\', "\\\\"))
+        )
     } else {
         literal(Engine::PostgreSql, text)
     }

@@ -82,8 +82,11 @@ impl Shadow {
     /// Whether each of those columns of the target is a column of the source as it is.
     pub fn is_plain(&self, columns: &[String], source: &[String]) -> bool {
         columns.iter().all(|column| {
-            self.expression(column)
-                .is_some_and(|sql| source.iter().any(|s| quote::name(Engine::PostgreSql, s) == sql))
+            self.expression(column).is_some_and(|sql| {
+                source
+                    .iter()
+                    .any(|s| quote::name(Engine::PostgreSql, s) == sql)
+            })
         })
     }
 

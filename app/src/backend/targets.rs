@@ -43,7 +43,7 @@ pub struct NewTarget {
     pub name: String,
     /// Its environment; made with the default policy where it is new.
     pub environment: String,
-    /// `postgres://user:password@host/database` or `sqlite:PATH`. Tried before it is kept.
+    /// `postgres://user:password@host/database`, `mysql://...`, `mariadb://...` or `sqlite:PATH`. Tried before it is kept.
     pub url: String,
 }
 

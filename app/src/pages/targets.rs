@@ -150,7 +150,7 @@ fn AddTarget(reload: Callback<()>) -> impl IntoView {
                     {line(
                         "target-url",
                         "Address",
-                        "postgres://user:password@host/database or sqlite:PATH. Tried before it is kept; the password is encrypted and never shown again.",
+                        "postgres://user:password@host/database, mysql:// or mariadb:// likewise, or sqlite:PATH. Tried before it is kept; the password is encrypted and never shown again.",
                         url,
                     )}
                 </div>

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use bellows::document::Engine;
 use bellows::plan::{Lock, PhasePlan, Step, WalkKey};
 use bellows::run::{EventKind, StopReason};
+use bellows::schema::TableName;
 
 use super::checkpoint::{self, Checkpoint};
 use super::halt::{Halt, of_plan};
@@ -131,9 +132,34 @@ impl Run<'_> {
                 self.in_step(copy).await?;
             }
         }
+        if self.session.link.engine().is_mysql_family() && !self.transactional(job.table()).await? {
+            return Err(Halt::Fail(format!(
+                "{} is kept by a storage engine without transactions: a batch that is cut off \
+                 could be neither taken back nor known. Move it to InnoDB",
+                job.table()
+            )));
+        }
         Walk::new(&mut self.session.link, job)
             .await?
             .map_err(Halt::Fail)
+    }
+
+    /// Whether a table's rows take part in transactions; only MySQL and MariaDB have others.
+    async fn transactional(&mut self, table: &TableName) -> Result<bool, Halt> {
+        let row = self
+            .session
+            .link
+            .fetch_optional(
+                "SELECT e.transactions = 'YES' FROM information_schema.tables t
+                 JOIN information_schema.engines e ON e.engine = t.engine
+                 WHERE t.table_schema = coalesce($1, database()) AND t.table_name = $2",
+                &[table.schema.clone().into(), table.name.as_str().into()],
+            )
+            .await?;
+        match row {
+            Some(row) => Ok(row.truth(0)?),
+            None => Ok(true),
+        }
     }
 
     /// The checkpoint to go on from; on the first time, one at the start, with the walk's end.
@@ -191,14 +217,20 @@ impl Run<'_> {
                     ""
                 }
             ),
-            (Engine::MySql | Engine::MariaDb, _) => return Err(crate::target::no_driver().into()),
+            (Engine::MySql | Engine::MariaDb, past) => format!(
+                "SET SESSION innodb_lock_wait_timeout = 1, @bellows_bypass = {}; BEGIN",
+                if past { "1" } else { "NULL" }
+            ),
             (Engine::Sqlite, true) => {
                 "BEGIN IMMEDIATE; INSERT INTO _bellows_bypass DEFAULT VALUES".to_owned()
             }
             (Engine::Sqlite, false) => "BEGIN IMMEDIATE".to_owned(),
         };
+        self.session.link.raw(&begin).await?;
+        if engine.is_mysql_family() && !self.session.fence().await? {
+            return Err(BatchError::Halt(taken_over()));
+        }
         let link = &mut self.session.link;
-        link.raw(&begin).await?;
         let batch = walk
             .batch(link, at, rows)
             .await
@@ -218,7 +250,11 @@ impl Run<'_> {
         if batch.last {
             ledger::set_step(link, &id, phase.phase, &step.id, StepState::Done).await?;
         }
-        link.raw("COMMIT").await?;
+        link.raw(match engine {
+            Engine::PostgreSql | Engine::Sqlite => "COMMIT",
+            Engine::MySql | Engine::MariaDb => "COMMIT; SET @bellows_bypass = NULL",
+        })
+        .await?;
         Ok(batch)
     }
 

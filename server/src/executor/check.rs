@@ -161,15 +161,14 @@ async fn reading(link: &mut Link, sql: &str) -> Result<Vec<Row>, sqlx::Error> {
     let engine = link.engine();
     match engine {
         Engine::PostgreSql => link.raw("BEGIN READ ONLY").await?,
-        Engine::MySql | Engine::MariaDb => return Err(crate::target::no_driver()),
+        Engine::MySql | Engine::MariaDb => link.raw("START TRANSACTION READ ONLY").await?,
         Engine::Sqlite => link.raw("PRAGMA query_only = ON").await?,
     };
     let rows = link.raw_rows(sql).await;
     let lost = matches!(&rows, Err(error) if fault(error) == Fault::Lost);
     if !lost {
         match engine {
-            Engine::PostgreSql => link.raw("ROLLBACK").await?,
-            Engine::MySql | Engine::MariaDb => return Err(crate::target::no_driver()),
+            Engine::PostgreSql | Engine::MySql | Engine::MariaDb => link.raw("ROLLBACK").await?,
             Engine::Sqlite => link.raw("PRAGMA query_only = OFF").await?,
         };
     }

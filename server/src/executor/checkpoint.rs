@@ -115,7 +115,12 @@ pub(super) async fn write(
                     changed = $8, swept = $9
              FROM lease WHERE execution = $2 AND step = $3"
         }
-        Engine::MySql | Engine::MariaDb => return Err(crate::target::no_driver()),
+        // There the batch has fenced already.
+        Engine::MySql | Engine::MariaDb => {
+            "UPDATE _bellows_checkpoint SET position = $4, upper = $5, sweep = $6, walked = $7,
+                    changed = $8, swept = $9
+             WHERE execution = $2 AND step = $3 AND $1 <> ''"
+        }
         Engine::Sqlite => {
             "UPDATE _bellows_checkpoint SET position = $4, upper = $5, sweep = $6, walked = $7,
                     changed = $8, swept = $9

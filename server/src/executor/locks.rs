@@ -3,7 +3,6 @@
 
 use std::time::{Duration, Instant};
 
-use bellows::document::Engine;
 use bellows::plan::{Lock, PhasePlan, Step};
 use bellows::run::{Blocker, EventKind, StopReason};
 
@@ -103,18 +102,15 @@ impl Run<'_> {
         lock: Lock,
         patience: &mut Patience,
     ) -> Result<(), Halt> {
-        let blockers = match self.session.link.engine() {
-            Engine::PostgreSql => self
-                .session
-                .monitor
-                .blockers(&step.tables, lock, self.session.pid)
-                .await
-                .unwrap_or_else(|error| {
-                    tracing::debug!(%error, "who stands in the way could not be seen");
-                    Vec::new()
-                }),
-            Engine::MySql | Engine::MariaDb | Engine::Sqlite => Vec::new(),
-        };
+        let blockers = self
+            .session
+            .monitor
+            .blockers(&step.tables, lock, self.session.pid)
+            .await
+            .unwrap_or_else(|error| {
+                tracing::debug!(%error, "who stands in the way could not be seen");
+                Vec::new()
+            });
         patience.vacuum |= blockers.iter().any(|b| b.autovacuum);
         let Some(pause) = patience.next() else {
             return Err(Halt::Stop(

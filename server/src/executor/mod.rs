@@ -3,14 +3,18 @@
 
 mod backfill;
 mod birth;
+mod blockers;
 mod check;
 mod checkpoint;
 mod control;
+mod ddl;
 mod drift;
 mod halt;
 mod index;
 mod job;
+mod lease;
 mod ledger;
+mod limits;
 mod locks;
 mod monitor;
 mod pace;
@@ -23,6 +27,7 @@ mod shadow;
 mod steps;
 mod undo;
 mod walk;
+mod walk_mysql;
 
 use std::time::Duration;
 

@@ -1,12 +1,14 @@
-//! The second connection of a run on PostgreSQL: it watches and cancels while the first one works
+//! The second connection of a run on a server: it watches and cancels while the first one works
 //! or waits.
 
 use std::sync::Arc;
 
+use bellows::document::Engine;
 use bellows::plan::Lock;
 use bellows::run::Blocker;
 use bellows::schema::TableName;
 
+use super::blockers;
 use crate::target::{Arg, Link, Row, Target, TargetError, ours};
 
 /// Cheap to clone; clones share the connection, which is made when it is first needed.
@@ -38,18 +40,32 @@ impl Monitor {
     }
 
     /// Asks over the monitoring connection; one that broke is made anew the next time.
-    async fn ask(&self, sql: &str, args: &[Arg]) -> Result<Vec<Row>, TargetError> {
+    pub(super) async fn ask(&self, sql: &str, args: &[Arg]) -> Result<Vec<Row>, TargetError> {
         let mut slot = self.link.lock().await;
         let mut link = match slot.take() {
             Some(link) => link,
             None => {
                 let mut link = self.target.open().await?;
-                link.raw("SET lock_timeout = '1s'; SET statement_timeout = '5s'")
-                    .await?;
+                match link.engine() {
+                    Engine::PostgreSql => {
+                        link.raw("SET lock_timeout = '1s'; SET statement_timeout = '5s'")
+                            .await?;
+                    }
+                    Engine::MySql | Engine::MariaDb => {
+                        link.raw("SET SESSION lock_wait_timeout = 1, innodb_lock_wait_timeout = 5")
+                            .await?;
+                    }
+                    Engine::Sqlite => {}
+                }
                 link
             }
         };
-        let rows = link.fetch_all(sql, args).await?;
+        // What has no values goes to MySQL and MariaDB as it stands: they prepare not everything.
+        let rows = if args.is_empty() && link.engine().is_mysql_family() {
+            link.raw_rows(sql).await?
+        } else {
+            link.fetch_all(sql, args).await?
+        };
         *slot = Some(link);
         Ok(rows)
     }
@@ -65,6 +81,12 @@ impl Monitor {
 
     /// Cancels what the backend does. A dropped future would cancel nothing on the server.
     pub(super) async fn cancel(&self, pid: i32) -> Result<(), TargetError> {
+        if self.target.engine().is_mysql_family() {
+            return self
+                .ask(&format!("KILL QUERY {pid}"), &[])
+                .await
+                .map(|_| ());
+        }
         self.ask(
             "SELECT pg_cancel_backend($1::int)",
             &[i64::from(pid).into()],
@@ -80,6 +102,13 @@ impl Monitor {
         lock: Lock,
         own_pid: Option<i32>,
     ) -> Result<Vec<Blocker>, TargetError> {
+        match self.target.engine() {
+            Engine::PostgreSql => {}
+            Engine::MySql | Engine::MariaDb => {
+                return blockers::sessions(self, self.target.engine(), tables, own_pid).await;
+            }
+            Engine::Sqlite => return Ok(Vec::new()),
+        }
         let names: Vec<String> = tables.iter().map(postgres_name).collect();
         let rows = self
             .ask(

@@ -303,12 +303,10 @@ impl<'a> Run<'a> {
                     .await?;
             }
             Action::Outside { statement } => self.outside(phase, step, statement, state).await?,
-            Action::Ddl { .. } => {
-                return Err(Halt::Stop(
-                    StopReason::Connection,
-                    format!("{}: {}", step.title, crate::target::no_driver()),
-                ));
-            }
+            Action::Ddl {
+                statement,
+                done_sql,
+            } => self.ddl(phase, step, statement, done_sql, state).await?,
             Action::Backfill(fill) => self.work_through(phase, step, Job::Fill(fill)).await?,
             Action::Copy(copy) => self.work_through(phase, step, Job::Copy(copy)).await?,
             Action::Compare(copy) => self.work_through(phase, step, Job::Compare(copy)).await?,

@@ -2,8 +2,8 @@
 //! the lease that says who it is.
 //!
 //! On PostgreSQL the lock is an advisory lock of that very session, tried and never waited for (a
-//! waiter would deadlock with the holder's concurrent index build). On SQLite it is a lock on a
-//! file beside the database. The lease's token fences: every transaction of a run asks for it
+//! waiter would deadlock with the holder's concurrent index build). On MySQL and MariaDB it is a
+//! named lock of that session, tried likewise. On SQLite it is a lock on a file beside the database. The lease's token fences: every transaction of a run asks for it
 //! first, so a run that lost its place cannot write.
 
 use std::collections::BTreeSet;
@@ -15,9 +15,11 @@ use bellows::document::Engine;
 use tokio::task::JoinHandle;
 
 use crate::target::{
-    Fault, LOCK_SPACE, Link, Target, TargetError, ensure_layout, fault, identity_on, ours,
+    Fault, LOCK_SPACE, Link, Target, TargetError, ensure_layout, fault, identity_on, named_lock,
+    ours,
 };
 
+use super::lease::{Lease, read_lease, who};
 use super::monitor::Monitor;
 use super::process;
 use super::record::ExecuteError;
@@ -25,8 +27,13 @@ use super::record::ExecuteError;
 /// Second half of the advisory lock that a run holds.
 const LOCK_RUN: i32 = 1;
 
-/// A lease without a heartbeat for that long belongs to nobody any more.
-const STALE_MS: i64 = 30_000;
+/// What the named lock of a run is for.
+const RUN: &str = "run";
+
+/// Waits of a session on MySQL and MariaDB between the plan's statements, in seconds: nobody waits
+/// behind those.
+pub(super) const UNLIMITED_WAITS: &str =
+    "SET SESSION lock_wait_timeout = 60, innodb_lock_wait_timeout = 60";
 
 /// How often the lease's heartbeat is renewed.
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -93,37 +100,6 @@ pub(super) enum Acquired {
     Busy(String),
 }
 
-/// A lease as it was found.
-struct Lease {
-    token: String,
-    owner: String,
-    execution: String,
-    host: String,
-    process: String,
-    pid: Option<i64>,
-    backend_start: Option<i64>,
-    age_ms: i64,
-}
-
-impl Lease {
-    /// Whether whoever had it is gone: nobody has renewed it for long, or it was this owner's own
-    /// process, which runs no more.
-    fn orphaned(&self, owner: &str) -> bool {
-        self.age_ms > STALE_MS
-            || (self.owner == owner && !process::other_is_alive(&self.host, &self.process))
-    }
-
-    fn who(&self) -> String {
-        format!(
-            "{} on {} runs execution {} on this target (last sign of life {} s ago)",
-            self.owner,
-            self.host,
-            self.execution,
-            self.age_ms / 1000
-        )
-    }
-}
-
 impl Session {
     /// Tries for the target. Orphans of this owner's dead predecessor, and of whoever has given
     /// no sign of life for half a minute, are waited for briefly and then ended.
@@ -187,8 +163,16 @@ impl Session {
         self.link
             .execute(&sql, &[self.token.as_str().into()])
             .await?;
-        if self.link.engine() == Engine::PostgreSql {
-            self.link.raw("SELECT pg_advisory_unlock_all()").await?;
+        match self.link.engine() {
+            Engine::PostgreSql => {
+                self.link.raw("SELECT pg_advisory_unlock_all()").await?;
+            }
+            Engine::MySql | Engine::MariaDb => {
+                self.link
+                    .raw(&format!("DO RELEASE_LOCK({})", named_lock(RUN)))
+                    .await?;
+            }
+            Engine::Sqlite => {}
         }
         Ok(())
     }
@@ -206,7 +190,18 @@ impl Session {
                 )
                 .await?
                 .is_some()),
-            Engine::MySql | Engine::MariaDb => Err(crate::target::no_driver()),
+            // The lock stays on the index alone: heartbeats, which change nothing that it holds, pass,
+            // and whoever takes the lease over waits.
+            Engine::MySql | Engine::MariaDb => Ok(self
+                .link
+                .fetch_optional(
+                    "SELECT token FROM _bellows_lease FORCE INDEX (one) WHERE one = 1
+                     LOCK IN SHARE MODE",
+                    &[],
+                )
+                .await?
+                .map_or(Ok(None), |row| row.text(0))?
+                .is_some_and(|token| token == self.token)),
             Engine::Sqlite => {
                 let sql = ours(
                     Engine::Sqlite,
@@ -259,7 +254,22 @@ impl Session {
                     }
                 }
             }
-            Engine::MySql | Engine::MariaDb => return Err(crate::target::no_driver().into()),
+            Engine::MySql | Engine::MariaDb => {
+                let unlimited = match self.link.engine() {
+                    Engine::MariaDb => "max_statement_time",
+                    Engine::PostgreSql | Engine::MySql | Engine::Sqlite => "max_execution_time",
+                };
+                self.link
+                    .raw(&format!(
+                        "SET SESSION {unlimited} = 0, wait_timeout = 86400; {UNLIMITED_WAITS}"
+                    ))
+                    .await?;
+                let row = self
+                    .link
+                    .fetch_one("SELECT CAST(connection_id() AS signed)", &[])
+                    .await?;
+                self.pid = row.int(0)?.and_then(|pid| i32::try_from(pid).ok());
+            }
             Engine::Sqlite => {}
         }
         Ok(())
@@ -309,13 +319,13 @@ impl Session {
     }
 
     async fn try_advisory(&mut self) -> Result<bool, sqlx::Error> {
-        self.link
-            .fetch_one(
-                &format!("SELECT pg_try_advisory_lock({LOCK_SPACE}, {LOCK_RUN})"),
-                &[],
-            )
-            .await?
-            .truth(0)
+        let sql = match self.link.engine() {
+            Engine::PostgreSql => format!("SELECT pg_try_advisory_lock({LOCK_SPACE}, {LOCK_RUN})"),
+            Engine::MySql | Engine::MariaDb | Engine::Sqlite => {
+                format!("SELECT GET_LOCK({}, 0)", named_lock(RUN))
+            }
+        };
+        self.link.fetch_one(&sql, &[]).await?.truth(0)
     }
 
     async fn wait_for_lock(&mut self, time: Duration) -> Result<bool, sqlx::Error> {
@@ -331,6 +341,9 @@ impl Session {
 
     /// Ends the backend of a lease, if the process id still belongs to it.
     async fn end_backend(&mut self, lease: &Lease) -> Result<(), sqlx::Error> {
+        if self.link.engine().is_mysql_family() {
+            return self.end_session(lease).await;
+        }
         let (Some(pid), Some(start)) = (lease.pid, lease.backend_start) else {
             return Ok(());
         };
@@ -344,6 +357,31 @@ impl Session {
         Ok(())
     }
 
+    /// The same on MySQL and MariaDB, whose sessions have no time of birth: the number is still the
+    /// lease's where the session under it has the run lock.
+    async fn end_session(&mut self, lease: &Lease) -> Result<(), sqlx::Error> {
+        let holder = self
+            .link
+            .fetch_one(
+                &format!("SELECT CAST(IS_USED_LOCK({}) AS signed)", named_lock(RUN)),
+                &[],
+            )
+            .await?
+            .int(0)?;
+        let Some(holder) = holder.filter(|holder| Some(*holder) == lease.pid) else {
+            return Ok(());
+        };
+        match self.link.raw(&format!("KILL CONNECTION {holder}")).await {
+            Ok(_) => Ok(()),
+            // It may be gone by now, or belong to somebody whom we may not end: the lock tells.
+            Err(error) if fault(&error) == Fault::Statement => {
+                tracing::debug!(%error, "the orphaned session was not ended");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     async fn write_lease(&mut self) -> Result<(), sqlx::Error> {
         let engine = self.link.engine();
         self.link
@@ -354,8 +392,7 @@ impl Session {
                 "(SELECT (extract(epoch from backend_start) * 1000000)::bigint
                   FROM pg_stat_activity WHERE pid = pg_backend_pid())"
             }
-            Engine::MySql | Engine::MariaDb => return Err(crate::target::no_driver()),
-            Engine::Sqlite => "NULL",
+            Engine::MySql | Engine::MariaDb | Engine::Sqlite => "NULL",
         };
         let sql = format!(
             "INSERT INTO {{b}}lease (token, one, owner, execution, host, process, pid,
@@ -394,32 +431,4 @@ impl Session {
             }
         })))
     }
-}
-
-fn who(lease: Option<Lease>, otherwise: &str) -> String {
-    match lease {
-        Some(lease) => lease.who(),
-        None => format!("{otherwise} holds this target"),
-    }
-}
-
-async fn read_lease(link: &mut Link) -> Result<Option<Lease>, ExecuteError> {
-    let sql = ours(
-        link.engine(),
-        "SELECT token, owner, execution, host, process, pid, backend_start,
-                ({now} - heartbeat) / 1000 FROM {b}lease",
-    );
-    let Some(row) = link.fetch_optional(&sql, &[]).await? else {
-        return Ok(None);
-    };
-    Ok(Some(Lease {
-        token: row.text(0)?.unwrap_or_default(),
-        owner: row.text(1)?.unwrap_or_default(),
-        execution: row.text(2)?.unwrap_or_default(),
-        host: row.text(3)?.unwrap_or_default(),
-        process: row.text(4)?.unwrap_or_default(),
-        pid: row.int(5)?,
-        backend_start: row.int(6)?,
-        age_ms: row.int(7)?.unwrap_or(0),
-    }))
 }

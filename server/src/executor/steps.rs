@@ -7,6 +7,7 @@ use bellows::run::StopReason;
 use super::control::Wish;
 use super::halt::{Halt, of_plan};
 use super::ledger::{self, StepState};
+use super::limits::Span;
 use super::locks::{PAUSES, Patience};
 use super::record::Unknown;
 use super::run::{Run, taken_over};
@@ -23,6 +24,7 @@ impl Run<'_> {
         rebuild: bool,
     ) -> Result<(), Halt> {
         self.trigger_health(statements).await?;
+        let engine = self.session.link.engine();
         let mut patience = Patience::new(self.budget(phase));
         loop {
             if rebuild {
@@ -31,8 +33,12 @@ impl Run<'_> {
             let result = self
                 .try_transaction(phase, step, statements, rebuild, patience.vacuum)
                 .await;
-            if !matches!(result, Ok(()) | Err(Tried::Halt(Halt::Lost(_)))) {
+            let lost = matches!(result, Err(Tried::Halt(Halt::Lost(_))));
+            if !lost && result.is_err() {
                 self.clear().await;
+            }
+            if !lost && engine.is_mysql_family() {
+                self.unlimited().await?;
             }
             if rebuild {
                 self.session
@@ -53,7 +59,12 @@ impl Run<'_> {
 
     /// Ends a transaction that went wrong; there may be none.
     pub(super) async fn clear(&mut self) {
-        if let Err(error) = self.session.link.raw("ROLLBACK").await {
+        let sql = match self.session.link.engine() {
+            Engine::PostgreSql | Engine::Sqlite => "ROLLBACK",
+            // The variable lets batches past dual-write triggers.
+            Engine::MySql | Engine::MariaDb => "ROLLBACK; SET @bellows_bypass = NULL",
+        };
+        if let Err(error) = self.session.link.raw(sql).await {
             tracing::debug!(%error, "nothing was rolled back");
         }
     }
@@ -68,8 +79,9 @@ impl Run<'_> {
     ) -> Result<(), Tried> {
         let engine = self.session.link.engine();
         match engine {
-            Engine::PostgreSql => self.session.link.raw("BEGIN").await,
-            Engine::MySql | Engine::MariaDb => Err(crate::target::no_driver()),
+            Engine::PostgreSql | Engine::MySql | Engine::MariaDb => {
+                self.session.link.raw("BEGIN").await
+            }
             Engine::Sqlite => self.session.link.raw("BEGIN IMMEDIATE").await,
         }
         .map_err(|error| tried(&error, "BEGIN"))?;
@@ -81,12 +93,10 @@ impl Run<'_> {
         }
         let mut set = String::new();
         for statement in statements {
-            if engine == Engine::PostgreSql {
-                let wanted = self.limits(phase, statement, "LOCAL ");
-                if wanted != set {
-                    self.send(&wanted).await?;
-                    set = wanted;
-                }
+            let wanted = self.limits(phase, statement, Span::Transaction);
+            if wanted != set {
+                self.send(&wanted).await?;
+                set = wanted;
             }
             self.send(&statement.sql).await?;
         }
@@ -141,21 +151,6 @@ impl Run<'_> {
             tracing::warn!(%error, "the statement could not be cancelled and runs to its end");
         }
         work.await
-    }
-
-    /// The limits under which a statement runs, as SQL.
-    fn limits(&self, phase: &PhasePlan, statement: &Statement, local: &str) -> String {
-        let (lock_ms, statement_ms) = match statement.wait {
-            Wait::Short => (
-                self.options.lock_timeout_ms,
-                self.timeout_ms(phase).unwrap_or(0),
-            ),
-            Wait::Patient => (self.options.patient_ms, 0),
-        };
-        format!(
-            "SET {local}lock_timeout = '{lock_ms}ms'; \
-             SET {local}statement_timeout = '{statement_ms}ms'"
-        )
     }
 
     /// No row may point nowhere after a table was made anew.
@@ -223,23 +218,15 @@ impl Run<'_> {
         self.record_step(number, step, StepState::Intent).await?;
         let mut patience = Patience::new(self.budget(phase));
         loop {
-            if self.session.link.engine() == Engine::PostgreSql {
-                let limits = self.limits(phase, statement, "");
-                self.session.link.raw(&limits).await?;
-            }
+            self.limit(phase, statement).await?;
             let result = self.send_raw(&statement.sql).await;
             if let Err(error) = &result
                 && fault(error) != Fault::Lost
             {
                 self.clear().await;
             }
-            if self.session.link.engine() == Engine::PostgreSql
-                && !matches!(&result, Err(error) if fault(error) == Fault::Lost)
-            {
-                self.session
-                    .link
-                    .raw("SET lock_timeout = 0; SET statement_timeout = 0")
-                    .await?;
+            if !matches!(&result, Err(error) if fault(error) == Fault::Lost) {
+                self.unlimited().await?;
             }
             let Err(error) = result else {
                 return self.record_step(number, step, StepState::Done).await;

@@ -7,6 +7,7 @@ use super::backfill::Batch;
 use super::checkpoint::Checkpoint;
 use super::job::Job;
 use super::shadow::{Comparison, copy_sql};
+use super::walk_mysql;
 use crate::target::{Link, Row};
 
 /// Tables up to this size are counted where the statistics know nothing; larger ones are not.
@@ -52,7 +53,11 @@ impl Walk {
         link: &mut Link,
         job: Job<'_>,
     ) -> Result<Result<Self, String>, sqlx::Error> {
-        let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+        let engine = link.engine();
+        let quote = |name: &str| match engine {
+            Engine::PostgreSql | Engine::Sqlite => format!("\"{}\"", name.replace('"', "\"\"")),
+            Engine::MySql | Engine::MariaDb => walk_mysql::quote(name),
+        };
         let along = match job.key() {
             WalkKey::Key { columns } if !columns.is_empty() => Along::Key(
                 columns
@@ -78,7 +83,7 @@ impl Walk {
             Job::Compare(copy) => Work::Compare(Box::new(Comparison::new(link, copy).await?)),
         };
         Ok(Ok(Self {
-            engine: link.engine(),
+            engine,
             table: job.table_sql().to_owned(),
             along,
             work,
@@ -137,6 +142,24 @@ impl Walk {
             }
             if row.int(1)?.unwrap_or(0) > COUNTED_BYTES {
                 return Ok(job.estimated_rows());
+            }
+        }
+        if self.engine.is_mysql_family() {
+            let row = link
+                .fetch_optional(
+                    "SELECT CAST(table_rows AS signed), CAST(data_length AS signed)
+                     FROM information_schema.tables
+                     WHERE table_schema = coalesce($1, database()) AND table_name = $2",
+                    &[
+                        job.table().schema.clone().into(),
+                        job.table().name.as_str().into(),
+                    ],
+                )
+                .await?;
+            if let Some(row) = row
+                && row.int(1)?.unwrap_or(0) > COUNTED_BYTES
+            {
+                return Ok(row.int(0)?.and_then(|n| u64::try_from(n).ok()).unwrap_or(0));
             }
         }
         let rows = link
@@ -236,8 +259,8 @@ impl Walk {
     ) -> Result<Done, sqlx::Error> {
         let names = |names: &[String]| -> String {
             let mut parts: Vec<String> = Vec::new();
-            parts.extend(after.map(|key| compare(names, ">", key)));
-            parts.extend(to.map(|key| compare(names, "<=", key)));
+            parts.extend(after.map(|key| compare(self.engine, names, ">", key)));
+            parts.extend(to.map(|key| compare(self.engine, names, "<=", key)));
             if parts.is_empty() {
                 return "true".to_owned();
             }
@@ -345,11 +368,12 @@ impl Walk {
             .columns()
             .iter()
             .enumerate()
-            .map(|(n, (name, _))| match self.engine {
+            .map(|(n, (name, data_type))| match self.engine {
                 Engine::PostgreSql => format!("{name}::text AS \"bellows key {n}\""),
-                Engine::MySql | Engine::MariaDb | Engine::Sqlite => {
-                    format!("quote({name}) AS \"bellows key {n}\"")
+                Engine::MySql | Engine::MariaDb => {
+                    format!("{} AS `bellows key {n}`", walk_mysql::text(name, data_type))
                 }
+                Engine::Sqlite => format!("quote({name}) AS \"bellows key {n}\""),
             })
             .collect();
         texts.join(", ")
@@ -366,8 +390,7 @@ impl Walk {
                     Engine::PostgreSql => {
                         format!("'{}'::{data_type}", text.replace('\'', "''"))
                     }
-                    Engine::MySql | Engine::MariaDb => return Err(crate::target::no_driver()),
-                    Engine::Sqlite => text,
+                    Engine::MySql | Engine::MariaDb | Engine::Sqlite => text,
                 })
             })
             .collect()
@@ -375,7 +398,7 @@ impl Walk {
 
     fn compare(&self, operator: &str, literals: &[String]) -> String {
         let names: Vec<String> = self.columns().iter().map(|(n, _)| n.clone()).collect();
-        compare(&names, operator, literals)
+        compare(self.engine, &names, operator, literals)
     }
 }
 
@@ -388,7 +411,10 @@ impl Done {
     }
 }
 
-fn compare(names: &[String], operator: &str, literals: &[String]) -> String {
+fn compare(engine: Engine, names: &[String], operator: &str, literals: &[String]) -> String {
+    if engine.is_mysql_family() {
+        return walk_mysql::compare(names, operator, literals);
+    }
     match (names, literals) {
         ([name], [literal]) => format!("{name} {operator} {literal}"),
         (_, _) => format!(

@@ -1,5 +1,7 @@
 //! What an error of a target means for a run: try again, reconnect, stop, or fail.
 
+use sqlx::mysql::MySqlDatabaseError;
+
 /// The kinds of error that a run treats differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -18,6 +20,9 @@ pub enum Fault {
 /// Which kind the error is.
 pub fn fault(error: &sqlx::Error) -> Fault {
     if let sqlx::Error::Database(database) = error {
+        if let Some(mysql) = database.try_downcast_ref::<MySqlDatabaseError>() {
+            return mysql_fault(mysql.number(), mysql.message());
+        }
         let code = database.code().unwrap_or_default();
         // SQLite's codes are numbers whose low byte is the kind; PostgreSQL's have five places.
         return match code.parse::<u32>() {
@@ -46,6 +51,22 @@ fn sqlite_fault(code: u32) -> Fault {
     }
 }
 
+fn mysql_fault(number: u16, message: &str) -> Fault {
+    match number {
+        // Lock wait timeout; deadlock; NOWAIT; a row changed since it was read.
+        1205 | 1213 | 3572 | 1020 => Fault::Lock,
+        // KILL QUERY; MySQL's and MariaDB's statement timeouts.
+        1317 | 3024 | 1969 => Fault::Cancelled,
+        1021 | 1114 => Fault::Disk,
+        _ if message.contains("No space left on device") || message.contains("rror 28 ") => {
+            Fault::Disk
+        }
+        // Too many connections; shut down; the network; gone away; killed; idle for too long.
+        1040 | 1203 | 1053 | 1152 | 1158..=1161 | 1927 | 2006 | 2013 | 4031 => Fault::Lost,
+        _ => Fault::Statement,
+    }
+}
+
 fn postgres_fault(code: &str) -> Fault {
     match code {
         "55P03" | "40P01" | "40001" => Fault::Lock,
@@ -63,7 +84,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_of_both_engines_are_told_apart() {
+    fn codes_of_all_engines_are_told_apart() {
+        assert_eq!(mysql_fault(1205, ""), Fault::Lock);
+        assert_eq!(mysql_fault(1213, ""), Fault::Lock);
+        assert_eq!(mysql_fault(1969, ""), Fault::Cancelled);
+        assert_eq!(mysql_fault(3024, ""), Fault::Cancelled);
+        assert_eq!(mysql_fault(2013, ""), Fault::Lost);
+        assert_eq!(
+            mysql_fault(
+                1030,
+                "Got error 28 \"No space left on device\" from storage engine"
+            ),
+            Fault::Disk
+        );
+        assert_eq!(mysql_fault(1062, "Duplicate entry"), Fault::Statement);
         assert_eq!(postgres_fault("55P03"), Fault::Lock);
         assert_eq!(postgres_fault("40001"), Fault::Lock);
         assert_eq!(postgres_fault("57P01"), Fault::Lost);

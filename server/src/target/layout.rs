@@ -1,9 +1,10 @@
-//! Bellows' own records on the target: the schema `bellows`, or tables `_bellows_*` on SQLite.
+//! Bellows' own records on the target: the schema `bellows`, or tables `_bellows_*` where the
+//! engine has no schemas within a database.
 
 use bellows::document::Engine;
 
-use super::link::ours;
-use super::{Link, TargetError};
+use super::link::{on_conflict, ours};
+use super::{Fault, Link, TargetError, fault};
 
 /// Version of the tables below.
 const VERSION: i64 = 1;
@@ -14,7 +15,8 @@ pub(crate) const LOCK_SPACE: i32 = 0x4245_4c4c;
 /// Second half of the advisory lock under which the records are made.
 const LOCK_LAYOUT: i32 = 2;
 
-/// Written for both engines. The lease's key is its token: who takes the lease over changes a
+/// Written for all engines: `{key}` is the type of a key, `{word}` that of what an index or a
+/// condition looks at, `{long}` that of a document. The lease's key is its token: who takes the lease over changes a
 /// key, and waits for a transaction that still holds `FOR KEY SHARE` on the old one, while
 /// heartbeats, which change no key, pass.
 const TABLES: &[&str] = &[
@@ -22,10 +24,10 @@ const TABLES: &[&str] = &[
         one integer PRIMARY KEY CHECK (one = 1),
         version bigint NOT NULL,
         uuid text NOT NULL,
-        system text NOT NULL,
+        {system} text NOT NULL,
         created_at bigint NOT NULL)",
     "CREATE TABLE IF NOT EXISTS {b}lease (
-        token text PRIMARY KEY,
+        token {key} PRIMARY KEY,
         one integer NOT NULL UNIQUE CHECK (one = 1),
         owner text NOT NULL,
         execution text NOT NULL,
@@ -35,42 +37,40 @@ const TABLES: &[&str] = &[
         backend_start bigint,
         heartbeat bigint NOT NULL)",
     "CREATE TABLE IF NOT EXISTS {b}execution (
-        id text PRIMARY KEY,
-        migration text NOT NULL,
+        id {key} PRIMARY KEY,
+        migration {word} NOT NULL,
         hash text NOT NULL,
         plan_hash text NOT NULL,
-        document text NOT NULL,
-        plan text NOT NULL,
-        tables_before text NOT NULL,
-        state text NOT NULL,
+        document {long} NOT NULL,
+        plan {long} NOT NULL,
+        tables_before {long} NOT NULL,
+        state {word} NOT NULL,
         undo_to bigint,
         ending text,
         started_by text NOT NULL,
         started_at bigint NOT NULL,
         completed_at bigint,
-        error text)",
-    "CREATE UNIQUE INDEX IF NOT EXISTS {i}execution_alive ON {on}execution (migration)
-        WHERE state IN ('running', 'waiting', 'paused', 'rolling_back')",
+        error {long}{alive})",
     "CREATE TABLE IF NOT EXISTS {b}phase (
-        execution text NOT NULL,
+        execution {key} NOT NULL,
         phase bigint NOT NULL,
         state text NOT NULL,
         started_at bigint,
         completed_at bigint,
         fingerprint_after text,
-        tables_after text,
+        tables_after {long},
         PRIMARY KEY (execution, phase))",
     "CREATE TABLE IF NOT EXISTS {b}step (
-        execution text NOT NULL,
-        id text NOT NULL,
+        execution {key} NOT NULL,
+        id {key} NOT NULL,
         phase bigint NOT NULL,
         state text NOT NULL,
         started_at bigint NOT NULL,
         completed_at bigint,
         PRIMARY KEY (execution, id))",
     "CREATE TABLE IF NOT EXISTS {b}checkpoint (
-        execution text NOT NULL,
-        step text NOT NULL,
+        execution {key} NOT NULL,
+        step {key} NOT NULL,
         phase bigint NOT NULL,
         position text,
         upper text,
@@ -81,13 +81,24 @@ const TABLES: &[&str] = &[
         total bigint NOT NULL,
         PRIMARY KEY (execution, step))",
     "CREATE TABLE IF NOT EXISTS {b}gate (
-        execution text NOT NULL,
+        execution {key} NOT NULL,
         phase bigint NOT NULL,
         version text NOT NULL,
         confirmed_by text NOT NULL,
         at bigint NOT NULL,
         PRIMARY KEY (execution, phase))",
 ];
+
+/// One execution per migration lives: an index of those that do.
+const ALIVE: &str =
+    "CREATE UNIQUE INDEX IF NOT EXISTS {i}execution_alive ON {on}execution (migration)
+        WHERE state IN ('running', 'waiting', 'paused', 'rolling_back')";
+
+/// The same where an index has no condition: a column that only those have.
+const ALIVE_COLUMN: &str = ",
+        alive {word} AS (CASE WHEN state IN ('running', 'waiting', 'paused', 'rolling_back')
+                              THEN migration END) VIRTUAL,
+        UNIQUE KEY execution_alive (alive)";
 
 /// While a row is in it, dual-write triggers stand aside. A transaction that puts one in takes it
 /// out again, so no other connection ever sees it.
@@ -97,7 +108,11 @@ const BYPASS: &str = "CREATE TABLE IF NOT EXISTS _bellows_bypass (id INTEGER PRI
 pub(crate) async fn present(link: &mut Link) -> Result<bool, sqlx::Error> {
     let sql = match link.engine() {
         Engine::PostgreSql => "SELECT to_regclass('bellows.target') IS NOT NULL",
-        Engine::MySql | Engine::MariaDb => return Err(super::no_driver()),
+        // Each CREATE TABLE stands as soon as it is done; this one is done last.
+        Engine::MySql | Engine::MariaDb => {
+            "SELECT EXISTS (SELECT 1 FROM information_schema.tables
+                            WHERE table_schema = database() AND table_name = '_bellows_target')"
+        }
         Engine::Sqlite => {
             "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_bellows_target')"
         }
@@ -107,8 +122,8 @@ pub(crate) async fn present(link: &mut Link) -> Result<bool, sqlx::Error> {
 
 /// Makes the records where they are missing; under a lock, so that two starters do not collide.
 pub(crate) async fn ensure(link: &mut Link) -> Result<(), TargetError> {
-    if present(link).await? {
-        return check_version(link).await;
+    if present(link).await? && check_version(link).await? {
+        return Ok(());
     }
     match link.engine() {
         Engine::PostgreSql => {
@@ -117,22 +132,33 @@ pub(crate) async fn ensure(link: &mut Link) -> Result<(), TargetError> {
             ))
             .await?;
         }
-        Engine::MySql | Engine::MariaDb => return Err(super::no_driver().into()),
+        Engine::MySql | Engine::MariaDb => {
+            let sql = format!("SELECT GET_LOCK({}, 30)", named_lock("layout"));
+            link.fetch_one(&sql, &[]).await?;
+        }
         Engine::Sqlite => {
             link.raw("PRAGMA busy_timeout = 10000").await?;
             link.raw("BEGIN IMMEDIATE").await?;
         }
     }
-    match make(link).await {
-        Ok(()) => {
-            link.raw("COMMIT").await?;
-            check_version(link).await
+    let made = make(link).await;
+    let end = match (link.engine(), &made) {
+        (Engine::MySql | Engine::MariaDb, _) => {
+            format!("DO RELEASE_LOCK({})", named_lock("layout"))
         }
-        Err(error) => {
-            link.raw("ROLLBACK").await?;
-            Err(error.into())
-        }
-    }
+        (Engine::PostgreSql | Engine::Sqlite, Ok(())) => "COMMIT".to_owned(),
+        (Engine::PostgreSql | Engine::Sqlite, Err(_)) => "ROLLBACK".to_owned(),
+    };
+    link.raw(&end).await?;
+    made?;
+    check_version(link).await?;
+    Ok(())
+}
+
+/// The name of one of Bellows' locks on a MySQL or MariaDB server, as an expression: such locks
+/// are the whole server's, and their names have 64 characters.
+pub(crate) fn named_lock(what: &str) -> String {
+    format!("concat('bellows-{what}-', sha1(lower(database())))")
 }
 
 async fn make(link: &mut Link) -> Result<(), sqlx::Error> {
@@ -140,14 +166,35 @@ async fn make(link: &mut Link) -> Result<(), sqlx::Error> {
     if engine == Engine::PostgreSql {
         link.raw("CREATE SCHEMA IF NOT EXISTS bellows").await?;
     }
-    for sql in TABLES {
-        // PostgreSQL puts an index into its table's schema and takes no qualified name for it.
-        let sql = match engine {
-            Engine::PostgreSql => sql.replace("{i}", "").replace("{on}", "bellows."),
-            Engine::MySql | Engine::MariaDb => return Err(super::no_driver()),
-            Engine::Sqlite => sql.replace("{i}", "_bellows_").replace("{on}", "_bellows_"),
+    // The last one is what tells that they are there.
+    for sql in TABLES.iter().rev() {
+        let (types, alive, tail) = match engine {
+            Engine::PostgreSql | Engine::Sqlite => (["text"; 3], "", ""),
+            Engine::MySql | Engine::MariaDb => (
+                ["varchar(100)", "varchar(255)", "longtext"],
+                ALIVE_COLUMN,
+                " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
+            ),
         };
-        link.raw(&ours(engine, &sql)).await?;
+        let sql = sql
+            .replace("{alive}", alive)
+            .replace("{key}", types[0])
+            .replace("{word}", types[1])
+            .replace("{long}", types[2]);
+        link.raw(&ours(engine, &format!("{sql}{tail}"))).await?;
+    }
+    // PostgreSQL puts an index into its table's schema and takes no qualified name for it.
+    let index = match engine {
+        Engine::PostgreSql => Some(ALIVE.replace("{i}", "").replace("{on}", "bellows.")),
+        Engine::MySql | Engine::MariaDb => None,
+        Engine::Sqlite => Some(
+            ALIVE
+                .replace("{i}", "_bellows_")
+                .replace("{on}", "_bellows_"),
+        ),
+    };
+    if let Some(sql) = index {
+        link.raw(&sql).await?;
     }
     if engine == Engine::Sqlite {
         link.raw(BYPASS).await?;
@@ -156,8 +203,11 @@ async fn make(link: &mut Link) -> Result<(), sqlx::Error> {
     link.execute(
         &ours(
             engine,
-            "INSERT INTO {b}target (one, version, uuid, system, created_at)
-             VALUES (1, $1, $2, $3, {now}) ON CONFLICT (one) DO NOTHING",
+            &format!(
+                "INSERT INTO {{b}}target (one, version, uuid, {{system}}, created_at)
+                 VALUES (1, $1, $2, $3, {{now}}) {}",
+                on_conflict(engine, "one", &[])
+            ),
         ),
         &[
             VERSION.into(),
@@ -169,20 +219,23 @@ async fn make(link: &mut Link) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-async fn check_version(link: &mut Link) -> Result<(), TargetError> {
+/// Whether the records are complete, in a version that is known.
+async fn check_version(link: &mut Link) -> Result<bool, TargetError> {
     let engine = link.engine();
-    let found = link
-        .fetch_one(&ours(engine, "SELECT version FROM {b}target"), &[])
+    let Some(row) = link
+        .fetch_optional(&ours(engine, "SELECT version FROM {b}target"), &[])
         .await?
-        .int(0)?
-        .unwrap_or(0);
+    else {
+        return Ok(false);
+    };
+    let found = row.int(0)?.unwrap_or(0);
     if found > VERSION {
         return Err(TargetError::Newer {
             found,
             known: VERSION,
         });
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Who the database is by its server's own account: the cluster's identifier and the database's
@@ -212,7 +265,18 @@ async fn system(link: &mut Link) -> Result<String, sqlx::Error> {
                 .unwrap_or_default();
             Ok(format!("{cluster}/{database}"))
         }
-        Engine::MySql | Engine::MariaDb => Err(super::no_driver()),
+        Engine::MySql => {
+            let row = link
+                .fetch_one("SELECT @@GLOBAL.server_uuid, database()", &[])
+                .await?;
+            let (server, database) = (row.text(0)?, row.text(1)?);
+            Ok(format!(
+                "{}/{}",
+                server.unwrap_or_default(),
+                database.unwrap_or_default()
+            ))
+        }
+        Engine::MariaDb => mariadb_system(link).await,
         Engine::Sqlite => Ok(link
             .fetch_one(
                 "SELECT file FROM pragma_database_list WHERE name = 'main'",
@@ -224,11 +288,34 @@ async fn system(link: &mut Link) -> Result<String, sqlx::Error> {
     }
 }
 
+/// MariaDB's servers have no name of their own that outlasts a new network card. The number that
+/// a table got in the server's dictionary when it was made stays with it, and a dump that is
+/// loaded elsewhere gets another one. Not everybody may look it up.
+async fn mariadb_system(link: &mut Link) -> Result<String, sqlx::Error> {
+    let asked = link
+        .fetch_one(
+            "SELECT database(),
+                    (SELECT CAST(table_id AS char) FROM information_schema.innodb_sys_tables
+                     WHERE name = concat(database(), '/_bellows_target'))",
+            &[],
+        )
+        .await;
+    let row = match asked {
+        Ok(row) => row,
+        Err(error) if fault(&error) == Fault::Statement => {
+            link.fetch_one("SELECT database(), NULL", &[]).await?
+        }
+        Err(error) => return Err(error),
+    };
+    let table = row.text(1)?.unwrap_or_else(|| "?".to_owned());
+    Ok(format!("{table}/{}", row.text(0)?.unwrap_or_default()))
+}
+
 /// The target's uuid; [`TargetError::Cloned`] where the records speak of another database.
 pub(crate) async fn identity(link: &mut Link) -> Result<String, TargetError> {
     let engine = link.engine();
     let row = link
-        .fetch_one(&ours(engine, "SELECT uuid, system FROM {b}target"), &[])
+        .fetch_one(&ours(engine, "SELECT uuid, {system} FROM {b}target"), &[])
         .await?;
     let known = row.text(1)?.unwrap_or_default();
     let here = system(link).await?;
@@ -246,7 +333,7 @@ pub(crate) async fn adopt(link: &mut Link) -> Result<String, TargetError> {
     let uuid = uuid::Uuid::now_v7().to_string();
     link.raw("BEGIN").await?;
     link.execute(
-        &ours(engine, "UPDATE {b}target SET uuid = $1, system = $2"),
+        &ours(engine, "UPDATE {b}target SET uuid = $1, {system} = $2"),
         &[uuid.as_str().into(), system.into()],
     )
     .await?;

@@ -1,17 +1,17 @@
-//! One connection to a target, whichever engine it is, for statements that both engines know.
+//! One connection to a target, whichever engine it is, for statements that all engines know.
 
 use std::time::Duration;
 
 use bellows::document::Engine;
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::postgres::PgArguments;
+use sqlx::sqlite::SqliteArguments;
 use sqlx::{
-    Arguments, Connection, Executor, PgConnection, Postgres, Row as _, Sqlite, SqliteConnection,
-    TypeInfo, Value, ValueRef,
+    Arguments, Connection, Executor, MySql, MySqlConnection, PgConnection, Postgres, Sqlite,
+    SqliteConnection,
 };
 
-use super::{Fault, Target, TargetError, fault};
+use super::{Fault, Row, Target, TargetError, fault, mysql};
 
 /// A connection. Dropping it ends the session, or gives it back where it was shared.
 pub enum Link {
@@ -19,6 +19,10 @@ pub enum Link {
     Postgres(Box<PgConnection>),
     /// One of the shared sessions.
     SharedPostgres(PoolConnection<Postgres>),
+    /// A session of one's own on MySQL or MariaDB, and which of them it is.
+    MySql(Box<MySqlConnection>, Engine),
+    /// One of the shared sessions there.
+    SharedMySql(PoolConnection<MySql>, Engine),
     /// A connection of one's own to a SQLite file.
     Sqlite(Box<SqliteConnection>),
     /// One of the shared connections.
@@ -71,27 +75,6 @@ impl From<u64> for Arg {
     }
 }
 
-/// A row of an answer.
-pub enum Row {
-    /// From PostgreSQL.
-    Postgres(PgRow),
-    /// From SQLite.
-    Sqlite(SqliteRow),
-}
-
-/// A value as it came, for checks, whose type decides how they are judged.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Found {
-    /// NULL.
-    Null,
-    /// A truth; SQLite has none.
-    Bool(bool),
-    /// A number, as the engine prints it.
-    Number(String),
-    /// Anything else, as the engine prints it.
-    Other(String),
-}
-
 /// How often a busy SQLite file is tried again for a statement of ours, and how long between:
 /// with the connection's own wait of a quarter of a second, about half a minute.
 const BUSY_TRIES: u32 = 100;
@@ -100,6 +83,7 @@ const BUSY_PAUSE: Duration = Duration::from_millis(50);
 
 enum Conn<'a> {
     Postgres(&'a mut PgConnection),
+    MySql(&'a mut MySqlConnection),
     Sqlite(&'a mut SqliteConnection),
 }
 
@@ -107,6 +91,7 @@ impl Link {
     pub(super) async fn shared(target: &Target) -> Result<Self, TargetError> {
         Ok(match target {
             Target::Postgres(target) => Link::SharedPostgres(target.pool.acquire().await?),
+            Target::MySql(target) => Link::SharedMySql(target.pool.acquire().await?, target.engine),
             Target::Sqlite(target) => Link::SharedSqlite(target.pool.acquire().await?),
         })
     }
@@ -116,6 +101,10 @@ impl Link {
             Target::Postgres(target) => {
                 Link::Postgres(Box::new(PgConnection::connect_with(&target.options).await?))
             }
+            Target::MySql(target) => Link::MySql(
+                Box::new(mysql::connect(&target.options).await?),
+                target.engine,
+            ),
             Target::Sqlite(target) => Link::Sqlite(Box::new(
                 SqliteConnection::connect_with(&target.options).await?,
             )),
@@ -126,6 +115,7 @@ impl Link {
     pub fn engine(&self) -> Engine {
         match self {
             Link::Postgres(_) | Link::SharedPostgres(_) => Engine::PostgreSql,
+            Link::MySql(_, engine) | Link::SharedMySql(_, engine) => *engine,
             Link::Sqlite(_) | Link::SharedSqlite(_) => Engine::Sqlite,
         }
     }
@@ -134,6 +124,8 @@ impl Link {
         match self {
             Link::Postgres(conn) => Conn::Postgres(conn),
             Link::SharedPostgres(conn) => Conn::Postgres(conn),
+            Link::MySql(conn, _) => Conn::MySql(conn),
+            Link::SharedMySql(conn, _) => Conn::MySql(conn),
             Link::Sqlite(conn) => Conn::Sqlite(conn),
             Link::SharedSqlite(conn) => Conn::Sqlite(conn),
         }
@@ -168,6 +160,14 @@ impl Link {
                 .execute(conn)
                 .await?
                 .rows_affected()),
+            Conn::MySql(conn) => {
+                let (sql, args) = mysql::positional(sql, args)?;
+                Ok(sqlx::query_with(&sql, args)
+                    .persistent(often)
+                    .execute(conn)
+                    .await?
+                    .rows_affected())
+            }
             Conn::Sqlite(conn) => Ok(sqlx::query_with(sql, sqlite_args(args)?)
                 .persistent(often)
                 .execute(conn)
@@ -178,7 +178,7 @@ impl Link {
 
     /// Begins a transaction that will write; on SQLite, where nobody queues, it outwaits others.
     pub async fn begin(&mut self) -> Result<(), sqlx::Error> {
-        if self.engine() == Engine::PostgreSql {
+        if self.engine() != Engine::Sqlite {
             return self.raw("BEGIN").await.map(|_| ());
         }
         for _ in 0..BUSY_TRIES {
@@ -204,6 +204,16 @@ impl Link {
                 .into_iter()
                 .map(Row::Postgres)
                 .collect()),
+            Conn::MySql(conn) => {
+                let (sql, args) = mysql::positional(sql, args)?;
+                Ok(sqlx::query_with(&sql, args)
+                    .persistent(false)
+                    .fetch_all(conn)
+                    .await?
+                    .into_iter()
+                    .map(Row::MySql)
+                    .collect())
+            }
             Conn::Sqlite(conn) => Ok(sqlx::query_with(sql, sqlite_args(args)?)
                 .persistent(false)
                 .fetch_all(conn)
@@ -234,6 +244,7 @@ impl Link {
     pub async fn raw(&mut self, sql: &str) -> Result<u64, sqlx::Error> {
         match self.conn() {
             Conn::Postgres(conn) => Ok(conn.execute(sql).await?.rows_affected()),
+            Conn::MySql(conn) => Ok(conn.execute(sql).await?.rows_affected()),
             Conn::Sqlite(conn) => Ok(conn.execute(sql).await?.rows_affected()),
         }
     }
@@ -247,6 +258,12 @@ impl Link {
                 .into_iter()
                 .map(Row::Postgres)
                 .collect()),
+            Conn::MySql(conn) => Ok(conn
+                .fetch_all(sql)
+                .await?
+                .into_iter()
+                .map(Row::MySql)
+                .collect()),
             Conn::Sqlite(conn) => Ok(conn
                 .fetch_all(sql)
                 .await?
@@ -257,77 +274,10 @@ impl Link {
     }
 }
 
-impl Row {
-    /// Number of values in the row.
-    pub fn width(&self) -> usize {
-        match self {
-            Row::Postgres(row) => row.len(),
-            Row::Sqlite(row) => row.len(),
-        }
-    }
-
-    /// The value as text. On PostgreSQL the statement must give it the type text.
-    pub fn text(&self, index: usize) -> Result<Option<String>, sqlx::Error> {
-        match self {
-            Row::Postgres(row) => row.try_get(index),
-            Row::Sqlite(row) => row.try_get(index),
-        }
-    }
-
-    /// The value as a whole number. On PostgreSQL the statement must give it the type bigint.
-    pub fn int(&self, index: usize) -> Result<Option<i64>, sqlx::Error> {
-        match self {
-            Row::Postgres(row) => row.try_get(index),
-            Row::Sqlite(row) => row.try_get(index),
-        }
-    }
-
-    /// The value as a truth.
-    pub fn truth(&self, index: usize) -> Result<bool, sqlx::Error> {
-        match self {
-            Row::Postgres(row) => Ok(row.try_get::<Option<bool>, _>(index)?.unwrap_or(false)),
-            Row::Sqlite(row) => Ok(row.try_get::<Option<i64>, _>(index)?.unwrap_or(0) != 0),
-        }
-    }
-
-    /// The value as it came from [`Link::raw_rows`], with what its type says.
-    pub fn found(&self, index: usize) -> Result<Found, sqlx::Error> {
-        match self {
-            Row::Postgres(row) => {
-                let value = row.try_get_raw(index)?;
-                if value.is_null() {
-                    return Ok(Found::Null);
-                }
-                let name = value.type_info().name().to_owned();
-                let text = value.as_str().map_err(sqlx::Error::Decode)?.to_owned();
-                Ok(match name.as_str() {
-                    "BOOL" => Found::Bool(text == "t"),
-                    "INT2" | "INT4" | "INT8" | "FLOAT4" | "FLOAT8" | "NUMERIC" | "OID" => {
-                        Found::Number(text)
-                    }
-                    _ => Found::Other(text),
-                })
-            }
-            Row::Sqlite(row) => {
-                let value = row.try_get_raw(index)?.to_owned();
-                if value.is_null() {
-                    return Ok(Found::Null);
-                }
-                Ok(match value.type_info().name() {
-                    "INTEGER" | "BOOLEAN" | "BIGINT" => {
-                        Found::Number(value.try_decode::<i64>()?.to_string())
-                    }
-                    "REAL" => Found::Number(value.try_decode::<f64>()?.to_string()),
-                    "BLOB" => Found::Other("a blob".into()),
-                    _ => Found::Other(value.try_decode::<String>()?),
-                })
-            }
-        }
-    }
-}
-
-/// A statement of ours, written once for both engines: `{b}` stands for where Bellows' tables are
-/// (`bellows.` or `_bellows_`), `{now}` for the target's clock in microseconds.
+/// A statement of ours, written once for all engines: `{b}` stands for where Bellows' tables are
+/// (`bellows.` or `_bellows_`), `{now}` for the target's clock in microseconds, `{text}` for the
+/// type of texts in a CAST, `{integer}` for that of whole numbers, `{system}` for a column of that
+/// name, which is a keyword of MySQL's.
 pub fn ours(engine: Engine, sql: &str) -> String {
     let (prefix, now) = match engine {
         Engine::PostgreSql => (
@@ -336,14 +286,45 @@ pub fn ours(engine: Engine, sql: &str) -> String {
         ),
         Engine::MySql | Engine::MariaDb => (
             "_bellows_",
-            "CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED)",
+            "timestampdiff(microsecond, '1970-01-01', utc_timestamp(6))",
         ),
         Engine::Sqlite => (
             "_bellows_",
             "CAST((julianday('now') - 2440587.5) * 86400000000.0 AS INTEGER)",
         ),
     };
-    sql.replace("{b}", prefix).replace("{now}", now)
+    let (text, integer, system) = match engine {
+        Engine::PostgreSql | Engine::Sqlite => ("text", "bigint", "system"),
+        Engine::MySql | Engine::MariaDb => ("char", "signed", "`system`"),
+    };
+    sql.replace("{b}", prefix)
+        .replace("{now}", now)
+        .replace("{text}", text)
+        .replace("{integer}", integer)
+        .replace("{system}", system)
+}
+
+/// The end of an INSERT of ours that puts these columns into the row that is there under the same
+/// key; without columns, that leaves it alone.
+pub fn on_conflict(engine: Engine, key: &str, columns: &[&str]) -> String {
+    let (start, value) = match engine {
+        Engine::PostgreSql | Engine::Sqlite if columns.is_empty() => {
+            return format!("ON CONFLICT ({key}) DO NOTHING");
+        }
+        Engine::PostgreSql | Engine::Sqlite => {
+            (format!("ON CONFLICT ({key}) DO UPDATE SET"), "excluded.{}")
+        }
+        Engine::MySql | Engine::MariaDb => ("ON DUPLICATE KEY UPDATE".to_owned(), "VALUES({})"),
+    };
+    let first = key.split(',').next().unwrap_or(key);
+    let mut list: Vec<String> = columns
+        .iter()
+        .map(|column| format!("{column} = {}", value.replace("{}", column)))
+        .collect();
+    if list.is_empty() {
+        list.push(format!("{first} = {first}"));
+    }
+    format!("{start} {}", list.join(", "))
 }
 
 fn postgres_args(args: &[Arg]) -> Result<PgArguments, sqlx::Error> {

@@ -2,10 +2,15 @@
 
 mod fault;
 mod inspect_attached;
+mod inspect_mysql;
+mod inspect_mysql_keys;
 mod inspect_postgres;
 mod inspect_sqlite;
 mod layout;
 mod link;
+mod mysql;
+mod mysql_text;
+mod row;
 mod sqlite_text;
 mod url;
 
@@ -15,12 +20,14 @@ use std::time::Duration;
 
 use bellows::document::Engine;
 use bellows::schema::Schema;
+use sqlx::mysql::{MySqlConnectOptions, MySqlPool};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions, PgPool, SqlitePool};
 
 pub use fault::{Fault, fault};
-pub use link::{Arg, Found, Link, Row, ours};
+pub use link::{Arg, Link, on_conflict, ours};
+pub use row::{Found, Row};
 pub use url::TargetUrl;
 
 /// Why a target cannot be used.
@@ -78,6 +85,8 @@ pub enum TargetError {
 pub enum Target {
     /// A PostgreSQL database.
     Postgres(Arc<PostgresTarget>),
+    /// A database on a MySQL or MariaDB server.
+    MySql(Arc<MySqlTarget>),
     /// A SQLite file.
     Sqlite(Arc<SqliteTarget>),
 }
@@ -87,6 +96,15 @@ pub struct PostgresTarget {
     pub(crate) options: PgConnectOptions,
     pub(crate) pool: PgPool,
     address: String,
+}
+
+/// What is known of a target on MySQL or MariaDB.
+pub struct MySqlTarget {
+    options: MySqlConnectOptions,
+    pub(crate) pool: MySqlPool,
+    address: String,
+    /// Which of the two, as its version says.
+    engine: Engine,
 }
 
 /// What is known of a SQLite target.
@@ -110,8 +128,9 @@ impl Target {
             address: url.address(),
             source,
         };
-        let target = match (url.postgres(), url.sqlite_path()) {
-            (Some(options), _) => {
+        let target = match (url.postgres(), url.mysql(), url.sqlite_path()) {
+            (_, Some(options), _) => Target::MySql(Arc::new(mysql::reach(url, options).await?)),
+            (Some(options), _, _) => {
                 let options = options
                     .clone()
                     .application_name("bellows")
@@ -129,7 +148,7 @@ impl Target {
                     address: url.address(),
                 }))
             }
-            (None, path) => {
+            (None, None, path) => {
                 let path = path.cloned().unwrap_or_default();
                 let path = std::fs::canonicalize(&path).map_err(|e| unreachable(e.into()))?;
                 // Foreign keys are as an application that asks for them has them: a statement
@@ -163,6 +182,14 @@ impl Target {
                 found: format!("SQLite {version}"),
                 needed: "SQLite 3.35",
             }),
+            Engine::MySql if version < 80_013 => Err(TargetError::Version {
+                found: format!("MySQL {}", dotted(version)),
+                needed: "MySQL 8.0.13",
+            }),
+            Engine::MariaDb if version < 100_600 => Err(TargetError::Version {
+                found: format!("MariaDB {}", dotted(version)),
+                needed: "MariaDB 10.6",
+            }),
             Engine::PostgreSql | Engine::MySql | Engine::MariaDb | Engine::Sqlite => Ok(target),
         }
     }
@@ -171,6 +198,7 @@ impl Target {
     pub fn engine(&self) -> Engine {
         match self {
             Target::Postgres(_) => Engine::PostgreSql,
+            Target::MySql(target) => target.engine,
             Target::Sqlite(_) => Engine::Sqlite,
         }
     }
@@ -179,17 +207,20 @@ impl Target {
     pub fn address(&self) -> String {
         match self {
             Target::Postgres(target) => target.address.clone(),
+            Target::MySql(target) => target.address.clone(),
             Target::Sqlite(target) => format!("sqlite:{}", target.path.display()),
         }
     }
 
-    /// `server_version_num` (150018), or SQLite's number (3040001).
+    /// `server_version_num` (150018), MySQL's or MariaDB's number (80036, 101114), or SQLite's
+    /// (3040001).
     pub async fn version(&self) -> Result<u32, TargetError> {
         let mut link = self.look().await?;
         let row = link
             .fetch_one(
                 match self {
                     Target::Postgres(_) => "SELECT current_setting('server_version_num')::bigint",
+                    Target::MySql(_) => "SELECT version()",
                     Target::Sqlite(_) => "SELECT sqlite_version()",
                 },
                 &[],
@@ -197,6 +228,7 @@ impl Target {
             .await?;
         Ok(match self {
             Target::Postgres(_) => u32::try_from(row.int(0)?.unwrap_or(0)).unwrap_or(0),
+            Target::MySql(_) => mysql::read_version(&row.text(0)?.unwrap_or_default()).1,
             Target::Sqlite(_) => row
                 .text(0)?
                 .unwrap_or_default()
@@ -211,6 +243,9 @@ impl Target {
         let version = self.version().await?;
         match self {
             Target::Postgres(target) => inspect_postgres::inspect(&target.pool, version).await,
+            Target::MySql(target) => {
+                inspect_mysql::inspect(&target.pool, target.engine, version).await
+            }
             Target::Sqlite(target) => inspect_sqlite::inspect(&target.pool, version).await,
         }
     }
@@ -242,12 +277,18 @@ impl Target {
     }
 }
 
-/// What stands where MySQL and MariaDB would be driven: no address leads to such a target yet.
-pub(crate) fn no_driver() -> sqlx::Error {
-    sqlx::Error::Configuration("this bellows has no driver for MySQL and MariaDB yet".into())
+/// 80036 as 8.0.36.
+fn dotted(version: u32) -> String {
+    format!(
+        "{}.{}.{}",
+        version / 10_000,
+        version / 100 % 100,
+        version % 100
+    )
 }
 
 pub(crate) use layout::LOCK_SPACE;
 pub(crate) use layout::ensure as ensure_layout;
 pub(crate) use layout::identity as identity_on;
+pub(crate) use layout::named_lock;
 pub(crate) use layout::present as layout_present;

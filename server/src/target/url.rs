@@ -4,12 +4,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use bellows::document::Engine;
+use sqlx::mysql::MySqlConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 
 use super::TargetError;
 
-/// `postgres://...`, `postgresql://...` or `sqlite:PATH`. `Debug` and `Display` leave out user and
+/// `postgres://...`, `postgresql://...`, `mysql://...`, `mariadb://...` or `sqlite:PATH`. `Debug` and `Display` leave out user and
 /// password; nothing gives the whole text back but [`TargetUrl::secret`].
 #[derive(Clone)]
 pub struct TargetUrl {
@@ -20,8 +20,17 @@ pub struct TargetUrl {
 #[derive(Clone)]
 enum Parsed {
     Postgres(Box<PgConnectOptions>),
+    /// With the word before the colon.
+    MySql(Box<MySqlConnectOptions>, &'static str),
     Sqlite(PathBuf),
 }
+
+/// What stands before `://` for MySQL and for MariaDB. The first also reaches a MariaDB server,
+/// which its applications mostly do by that word.
+const MYSQL: &str = "mysql";
+
+/// See [`MYSQL`].
+const MARIADB: &str = "mariadb";
 
 impl TargetUrl {
     /// Where the target is, without user and password: for people and records.
@@ -35,15 +44,14 @@ impl TargetUrl {
                 let database = options.get_database().unwrap_or(options.get_username());
                 format!("postgres://{host}:{}/{database}", options.get_port())
             }
+            Parsed::MySql(options, word) => {
+                let host = match options.get_socket() {
+                    Some(socket) => socket.display().to_string(),
+                    None => format!("{}:{}", options.get_host(), options.get_port()),
+                };
+                format!("{word}://{host}/{}", options.get_database().unwrap_or(""))
+            }
             Parsed::Sqlite(path) => format!("sqlite:{}", path.display()),
-        }
-    }
-
-    /// The engine that the address names.
-    pub fn engine(&self) -> Engine {
-        match &self.parsed {
-            Parsed::Postgres(_) => Engine::PostgreSql,
-            Parsed::Sqlite(_) => Engine::Sqlite,
         }
     }
 
@@ -56,14 +64,30 @@ impl TargetUrl {
     pub(super) fn postgres(&self) -> Option<&PgConnectOptions> {
         match &self.parsed {
             Parsed::Postgres(options) => Some(options),
-            Parsed::Sqlite(_) => None,
+            Parsed::MySql(..) | Parsed::Sqlite(_) => None,
+        }
+    }
+
+    /// What the driver needs, where this is a MySQL or MariaDB server.
+    pub(super) fn mysql(&self) -> Option<&MySqlConnectOptions> {
+        match &self.parsed {
+            Parsed::MySql(options, _) => Some(options),
+            Parsed::Postgres(_) | Parsed::Sqlite(_) => None,
+        }
+    }
+
+    /// Whether the address says that the server is MariaDB. One that says MySQL may lead to either.
+    pub(super) fn mariadb_only(&self) -> bool {
+        match &self.parsed {
+            Parsed::MySql(_, word) => *word == MARIADB,
+            Parsed::Postgres(_) | Parsed::Sqlite(_) => false,
         }
     }
 
     /// The file, where this is SQLite.
     pub fn sqlite_path(&self) -> Option<&PathBuf> {
         match &self.parsed {
-            Parsed::Postgres(_) => None,
+            Parsed::Postgres(_) | Parsed::MySql(..) => None,
             Parsed::Sqlite(path) => Some(path),
         }
     }
@@ -84,6 +108,21 @@ impl FromStr for TargetUrl {
                 )
             })?;
             Parsed::Postgres(Box::new(options))
+        } else if let Some(word) = [MYSQL, MARIADB]
+            .into_iter()
+            .find(|word| text.starts_with(&format!("{word}://")))
+        {
+            let unreadable = || {
+                TargetError::Url(format!(
+                    "this address cannot be read; it looks like \
+                     {word}://user:password@host:3306/database"
+                ))
+            };
+            let options = MySqlConnectOptions::from_str(text).map_err(|_| unreadable())?;
+            if options.get_database().is_none_or(str::is_empty) {
+                return Err(unreadable());
+            }
+            Parsed::MySql(Box::new(options), word)
         } else if let Some(path) = text.strip_prefix("sqlite:") {
             let path = path.strip_prefix("//").unwrap_or(path);
             let path = path.split('?').next().unwrap_or(path);
@@ -93,15 +132,11 @@ impl FromStr for TargetUrl {
                 ));
             }
             Parsed::Sqlite(PathBuf::from(path))
-        } else if text.starts_with("mysql://") || text.starts_with("mariadb://") {
-            return Err(TargetError::Url(
-                "this bellows has no driver for MySQL and MariaDB yet; it can plan and verify \
-                 documents for them without a target"
-                    .into(),
-            ));
         } else {
             return Err(TargetError::Url(
-                "a target is postgres://user:password@host:5432/database or sqlite:PATH".into(),
+                "a target is postgres://user:password@host:5432/database, \
+                 mysql://user:password@host:3306/database (or mariadb://) or sqlite:PATH"
+                    .into(),
             ));
         };
         Ok(Self {
@@ -136,6 +171,20 @@ mod tests {
         assert!(!format!("{url:?}").contains("s3cret"));
         assert!(!format!("{url:?}").contains("ada"));
         assert!(url.secret().contains("s3cret"));
+        let url: TargetUrl = "mariadb://ada:s3cret@db.example/shop".parse().unwrap();
+        assert_eq!(url.to_string(), "mariadb://db.example:3306/shop");
+        assert!(!format!("{url:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn a_mysql_address_names_a_database() {
+        for text in ["mysql://ada:s3cret@db.example", "mysql://ada:s3cret@:x:/"] {
+            let error = text.parse::<TargetUrl>().unwrap_err().to_string();
+            assert!(
+                !error.contains("s3cret") && error.contains("/database"),
+                "{error}"
+            );
+        }
     }
 
     #[test]
@@ -144,7 +193,7 @@ mod tests {
             .parse::<TargetUrl>()
             .unwrap_err();
         assert!(!error.to_string().contains("s3cret"));
-        assert!("mysql://a@b/c".parse::<TargetUrl>().is_err());
+        assert!("oracle://a@b/c".parse::<TargetUrl>().is_err());
         assert!("sqlite:".parse::<TargetUrl>().is_err());
     }
 

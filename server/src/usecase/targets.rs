@@ -123,7 +123,7 @@ impl TargetBackend for RequestBackend {
             id,
             name,
             environment,
-            engine: url.engine(),
+            engine: live.engine(),
             address: url.address(),
             created_at: at,
         };

@@ -11,4 +11,5 @@ mod indexes;
 mod inspect;
 mod lifecycle;
 mod locks;
+mod mariadb_inspect;
 mod shadow;

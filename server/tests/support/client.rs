@@ -1,37 +1,37 @@
 //! A connection as an application would have it.
 
-use bellows::document::Engine;
 use bellows_server::target::TargetUrl;
-use sqlx::{Connection, Executor, PgConnection, Row, SqliteConnection};
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::{Connection, Executor, MySqlConnection, PgConnection, Row, SqliteConnection};
 
 /// A plain connection to a target.
 pub enum Client {
     Postgres(PgConnection),
+    MySql(MySqlConnection),
     Sqlite(SqliteConnection),
 }
 
 impl Client {
     pub async fn connect(url: &TargetUrl) -> Self {
-        match url.engine() {
-            Engine::PostgreSql => {
-                Client::Postgres(PgConnection::connect(url.secret()).await.unwrap())
-            }
-            Engine::MySql | Engine::MariaDb => {
-                panic!("no server of this engine is at hand for these tests")
-            }
-            Engine::Sqlite => {
-                let options = sqlx::sqlite::SqliteConnectOptions::new()
-                    .filename(url.sqlite_path().unwrap())
-                    .busy_timeout(std::time::Duration::from_secs(30));
-                Client::Sqlite(SqliteConnection::connect_with(&options).await.unwrap())
-            }
+        if let Some(path) = url.sqlite_path() {
+            let options = sqlx::sqlite::SqliteConnectOptions::new()
+                .filename(path)
+                .busy_timeout(std::time::Duration::from_secs(30));
+            return Client::Sqlite(SqliteConnection::connect_with(&options).await.unwrap());
         }
+        if url.secret().starts_with("postgres") {
+            return Client::Postgres(PgConnection::connect(url.secret()).await.unwrap());
+        }
+        let options: MySqlConnectOptions = url.secret().parse().unwrap();
+        let options = options.pipes_as_concat(false).timezone(None);
+        Client::MySql(MySqlConnection::connect_with(&options).await.unwrap())
     }
 
     /// Runs SQL, several statements too; gives the rows touched.
     pub async fn try_run(&mut self, sql: &str) -> Result<u64, sqlx::Error> {
         match self {
             Client::Postgres(conn) => Ok(conn.execute(sql).await?.rows_affected()),
+            Client::MySql(conn) => Ok(conn.execute(sql).await?.rows_affected()),
             Client::Sqlite(conn) => Ok(conn.execute(sql).await?.rows_affected()),
         }
     }
@@ -69,6 +69,12 @@ impl Client {
                     use sqlx::ValueRef;
                     (!value.is_null()).then(|| value.as_str().unwrap().to_owned())
                 }),
+            Client::MySql(conn) => conn
+                .fetch_one(sql)
+                .await
+                .unwrap_or_else(|error| panic!("{error}: {sql}"))
+                .try_get_unchecked(0)
+                .unwrap(),
             Client::Sqlite(conn) => sqlx::query(&format!("SELECT CAST(({sql}) AS TEXT)"))
                 .fetch_one(conn)
                 .await

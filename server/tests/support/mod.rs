@@ -11,7 +11,7 @@ mod writer;
 
 use bellows::document::Engine;
 use bellows_server::target::{Target, TargetUrl};
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::{Connection, Executor, MySqlConnection, PgConnection};
 
 pub use client::Client;
 pub use proxy::Proxy;
@@ -21,6 +21,9 @@ pub use writer::Writer;
 
 /// Where the tests' PostgreSQL server is; they make and drop databases on it.
 pub const SERVER: &str = "BELLOWS_TEST_POSTGRES";
+
+/// Where the tests' MariaDB server is, likewise.
+pub const MARIADB_SERVER: &str = "BELLOWS_TEST_MARIADB";
 
 /// A database of a test's own.
 pub struct TestTarget {
@@ -33,6 +36,7 @@ pub struct TestTarget {
 
 enum Made {
     Postgres { server: String, name: String },
+    MariaDb { server: String, name: String },
     Sqlite { _dir: tempfile::TempDir },
 }
 
@@ -47,14 +51,24 @@ pub fn server() -> String {
     })
 }
 
+/// The address of the tests' MariaDB server.
+pub fn mariadb_server() -> String {
+    std::env::var(MARIADB_SERVER).unwrap_or_else(|_| {
+        panic!(
+            "{MARIADB_SERVER} is not set: these tests need a MariaDB server on which they may make \
+             and drop databases. Run `make test`, or `scripts/mariadb-throwaway run cargo test`, or \
+             set {MARIADB_SERVER}=mysql://root@127.0.0.1:3306/mysql"
+        )
+    })
+}
+
 impl TestTarget {
     /// A database of that engine.
     pub async fn new(engine: Engine) -> Self {
         match engine {
             Engine::PostgreSql => Self::postgres().await,
-            Engine::MySql | Engine::MariaDb => {
-                panic!("no server of {} is at hand for these tests", engine.title())
-            }
+            Engine::MariaDb => Self::mariadb().await,
+            Engine::MySql => panic!("no server of {} is at hand for these tests", engine.title()),
             Engine::Sqlite => Self::sqlite().await,
         }
     }
@@ -73,6 +87,23 @@ impl TestTarget {
             url,
             target,
             made: Made::Postgres { server, name },
+        }
+    }
+
+    /// A MariaDB database.
+    pub async fn mariadb() -> Self {
+        let server = mariadb_server();
+        let name = format!("bellows_test_{}", uuid::Uuid::now_v7().simple());
+        let mut conn = MySqlConnection::connect(&server).await.unwrap();
+        conn.execute(format!("CREATE DATABASE {name}").as_str())
+            .await
+            .unwrap();
+        let url: TargetUrl = with_database(&server, &name).parse().unwrap();
+        let target = Target::connect(&url).await.unwrap();
+        Self {
+            url,
+            target,
+            made: Made::MariaDb { server, name },
         }
     }
 
@@ -121,7 +152,7 @@ impl TestTarget {
 
     /// Counts every row that an UPDATE of the table writes from now on, whoever sends it.
     pub async fn count_updates(&self, table: &str) {
-        self.sql(&match self.url.engine() {
+        self.sql(&match self.target.engine() {
             Engine::PostgreSql => format!(
                 "CREATE TABLE counted (n int);
                  CREATE FUNCTION count_it() RETURNS trigger LANGUAGE plpgsql AS
@@ -129,9 +160,11 @@ impl TestTarget {
                  CREATE TRIGGER counting AFTER UPDATE ON {table}
                  FOR EACH ROW EXECUTE FUNCTION count_it()"
             ),
-            Engine::MySql | Engine::MariaDb => {
-                panic!("no server of this engine is at hand for these tests")
-            }
+            Engine::MySql | Engine::MariaDb => format!(
+                "CREATE TABLE counted (n int);
+                 CREATE TRIGGER counting AFTER UPDATE ON {table}
+                 FOR EACH ROW INSERT INTO counted VALUES (1)"
+            ),
             Engine::Sqlite => format!(
                 "CREATE TABLE counted (n int);
                  CREATE TRIGGER counting AFTER UPDATE ON {table}
@@ -155,7 +188,7 @@ impl TestTarget {
     pub fn prefix(&self) -> &'static str {
         match self.made {
             Made::Postgres { .. } => "bellows.",
-            Made::Sqlite { .. } => "_bellows_",
+            Made::MariaDb { .. } | Made::Sqlite { .. } => "_bellows_",
         }
     }
 }
@@ -172,10 +205,11 @@ fn with_database(server: &str, name: &str) -> String {
 
 impl Drop for TestTarget {
     fn drop(&mut self) {
-        let Made::Postgres { server, name } = &self.made else {
-            return;
+        let (maria, server, name) = match &self.made {
+            Made::Postgres { server, name } => (false, server.clone(), name.clone()),
+            Made::MariaDb { server, name } => (true, server.clone(), name.clone()),
+            Made::Sqlite { .. } => return,
         };
-        let (server, name) = (server.clone(), name.clone());
         // The test's runtime may be ending, and cannot be waited on from within.
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -183,6 +217,13 @@ impl Drop for TestTarget {
                 .build()
                 .unwrap();
             runtime.block_on(async {
+                if maria {
+                    // Not for ever behind a test's connection that is just being closed.
+                    let sql = format!("SET lock_wait_timeout = 10; DROP DATABASE IF EXISTS {name}");
+                    let mut conn = MySqlConnection::connect(&server).await.unwrap();
+                    conn.execute(sql.as_str()).await.unwrap();
+                    return;
+                }
                 let mut conn = PgConnection::connect(&server).await.unwrap();
                 conn.execute(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)").as_str())
                     .await

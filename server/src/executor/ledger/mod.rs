@@ -8,7 +8,7 @@ use bellows::run::{ExecutionState, PhaseState};
 use bellows::schema::{Schema, TableName};
 use serde::Serialize;
 
-use crate::target::{Arg, Link, ours};
+use crate::target::{Arg, Link, on_conflict, ours};
 
 use super::record::ExecuteError;
 
@@ -97,10 +97,13 @@ pub(super) async fn create_phases(
     id: &str,
     plan: &Plan,
 ) -> Result<(), ExecuteError> {
+    let engine = link.engine();
     let sql = ours(
-        link.engine(),
-        "INSERT INTO {b}phase (execution, phase, state) VALUES ($1, $2, $3)
-         ON CONFLICT (execution, phase) DO NOTHING",
+        engine,
+        &format!(
+            "INSERT INTO {{b}}phase (execution, phase, state) VALUES ($1, $2, $3) {}",
+            on_conflict(engine, "execution, phase", &[])
+        ),
     );
     for phase in &plan.phases {
         link.execute(
@@ -327,22 +330,23 @@ pub(super) async fn set_step(
     step: &str,
     to: StepState,
 ) -> Result<(), sqlx::Error> {
-    let (word, sql) = match to {
+    let (word, sql, again) = match to {
         StepState::Intent => (
             "intent",
             "INSERT INTO {b}step (execution, id, phase, state, started_at)
-             VALUES ($1, $2, $3, $4, {now})
-             ON CONFLICT (execution, id) DO UPDATE SET state = excluded.state",
+             VALUES ($1, $2, $3, $4, {now})",
+            &["state"][..],
         ),
         StepState::Done => (
             "done",
             "INSERT INTO {b}step (execution, id, phase, state, started_at, completed_at)
-             VALUES ($1, $2, $3, $4, {now}, {now})
-             ON CONFLICT (execution, id)
-             DO UPDATE SET state = excluded.state, completed_at = excluded.completed_at",
+             VALUES ($1, $2, $3, $4, {now}, {now})",
+            &["state", "completed_at"][..],
         ),
     };
-    let sql = ours(link.engine(), sql);
+    let engine = link.engine();
+    let conflict = on_conflict(engine, "execution, id", again);
+    let sql = ours(engine, &format!("{sql} {conflict}"));
     link.execute(&sql, &[id.into(), step.into(), phase.into(), word.into()])
         .await?;
     Ok(())
@@ -356,14 +360,19 @@ pub(super) async fn set_gate(
     version: &str,
     by: &str,
 ) -> Result<(), ExecuteError> {
+    let engine = link.engine();
+    let again = on_conflict(
+        engine,
+        "execution, phase",
+        &["version", "confirmed_by", "at"],
+    );
     link.execute(
         &ours(
-            link.engine(),
-            "INSERT INTO {b}gate (execution, phase, version, confirmed_by, at)
-             VALUES ($1, $2, $3, $4, {now})
-             ON CONFLICT (execution, phase) DO UPDATE
-             SET version = excluded.version, confirmed_by = excluded.confirmed_by,
-                 at = excluded.at",
+            engine,
+            &format!(
+                "INSERT INTO {{b}}gate (execution, phase, version, confirmed_by, at)
+                 VALUES ($1, $2, $3, $4, {{now}}) {again}"
+            ),
         ),
         &[id.into(), phase.into(), version.into(), by.into()],
     )
@@ -371,7 +380,7 @@ pub(super) async fn set_gate(
     Ok(())
 }
 
-/// Begins a transaction of the records: on PostgreSQL after whoever else makes an execution now.
+/// Begins a transaction of the records, after whoever else makes an execution now.
 pub(super) async fn begin(link: &mut Link) -> Result<(), sqlx::Error> {
     match link.engine() {
         Engine::PostgreSql => {
@@ -381,7 +390,10 @@ pub(super) async fn begin(link: &mut Link) -> Result<(), sqlx::Error> {
             ))
             .await?;
         }
-        Engine::MySql | Engine::MariaDb => return Err(crate::target::no_driver()),
+        Engine::MySql | Engine::MariaDb => {
+            link.raw("BEGIN; SELECT one FROM _bellows_target FOR UPDATE")
+                .await?;
+        }
         Engine::Sqlite => {
             link.raw("PRAGMA busy_timeout = 10000").await?;
             link.raw("BEGIN IMMEDIATE").await?;

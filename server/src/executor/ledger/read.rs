@@ -84,7 +84,7 @@ async fn complete(link: &mut Link, rows: &[Row]) -> Result<Vec<ExecutionRecord>,
             &ours(
                 engine,
                 "SELECT execution, phase, state, started_at, completed_at, fingerprint_after
-                 FROM {b}phase WHERE execution = $1 OR CAST($1 AS text) IS NULL ORDER BY phase",
+                 FROM {b}phase WHERE execution = $1 OR CAST($1 AS {text}) IS NULL ORDER BY phase",
             ),
             std::slice::from_ref(&filter),
         )
@@ -104,7 +104,7 @@ async fn complete(link: &mut Link, rows: &[Row]) -> Result<Vec<ExecutionRecord>,
             &ours(
                 engine,
                 "SELECT execution, phase, version, confirmed_by, at FROM {b}gate
-                 WHERE execution = $1 OR CAST($1 AS text) IS NULL ORDER BY phase",
+                 WHERE execution = $1 OR CAST($1 AS {text}) IS NULL ORDER BY phase",
             ),
             &[filter],
         )
@@ -226,7 +226,7 @@ pub(in crate::executor) async fn now(link: &mut Link) -> Result<i64, ExecuteErro
 pub(in crate::executor) async fn walked(link: &mut Link, id: &str) -> Result<i64, ExecuteError> {
     let sql = ours(
         link.engine(),
-        "SELECT CAST(coalesce(sum(walked), 0) AS bigint) FROM {b}checkpoint WHERE execution = $1",
+        "SELECT CAST(coalesce(sum(walked), 0) AS {integer}) FROM {b}checkpoint WHERE execution = $1",
     );
     Ok(link
         .fetch_one(&sql, &[id.into()])

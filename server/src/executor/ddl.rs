@@ -1,0 +1,77 @@
+//! Statements that commit by themselves, as all DDL does on MySQL and MariaDB. Nothing takes one
+//! back but another statement, so before one is sent a second time the catalogue is asked whether
+//! the first one took effect.
+
+use bellows::plan::{PhasePlan, Statement, Step};
+use bellows::run::EventKind;
+
+use super::control::Wish;
+use super::halt::{Halt, of_plan};
+use super::ledger::StepState;
+use super::locks::Patience;
+use super::run::Run;
+use crate::target::{Fault, fault};
+
+impl Run<'_> {
+    /// Intent, act, done; tried again and again for its lock.
+    pub(super) async fn ddl(
+        &mut self,
+        phase: &PhasePlan,
+        step: &Step,
+        statement: &Statement,
+        done_sql: &str,
+        state: Option<StepState>,
+    ) -> Result<(), Halt> {
+        // What is taken back may never have been done: of an operation's statements one failed,
+        // and those before it stand.
+        let asks = self.undoing || state == Some(StepState::Intent);
+        if asks && self.stands(done_sql).await? {
+            if state == Some(StepState::Intent) {
+                self.emit(EventKind::Notice {
+                    message: format!("{}: this had taken effect already", step.title),
+                })
+                .await?;
+            }
+            return self.record_step(phase.phase, step, StepState::Done).await;
+        }
+        self.record_step(phase.phase, step, StepState::Intent)
+            .await?;
+        let mut patience = Patience::new(self.budget(phase));
+        loop {
+            self.heed()?;
+            self.limit(phase, statement).await?;
+            let result = self.send_raw(&statement.sql).await;
+            if !matches!(&result, Err(error) if fault(error) == Fault::Lost) {
+                self.unlimited().await?;
+            }
+            let Err(error) = result else {
+                return self.record_step(phase.phase, step, StepState::Done).await;
+            };
+            match fault(&error) {
+                // These servers' DDL is done or not done: without its lock it is not.
+                Fault::Lock => {
+                    self.wait_for_lock(step, statement.lock, &mut patience)
+                        .await?;
+                }
+                Fault::Cancelled if self.wish() == Wish::Cancel => return Err(Halt::Cancel),
+                Fault::Cancelled | Fault::Lost | Fault::Disk | Fault::Statement => {
+                    return Err(of_plan(&error, &statement.sql));
+                }
+            }
+        }
+    }
+
+    /// Whether a statement's effect is there.
+    async fn stands(&mut self, done_sql: &str) -> Result<bool, Halt> {
+        let rows = self
+            .session
+            .link
+            .raw_rows(done_sql)
+            .await
+            .map_err(|error| of_plan(&error, done_sql))?;
+        match rows.first() {
+            Some(row) => Ok(row.truth(0)?),
+            None => Ok(false),
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! Reads a MySQL or MariaDB database's catalogue: a handful of queries over
+//! `information_schema`, whatever the number of tables.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bellows::document::Engine;
+use bellows::schema::{
+    Column, DualWrite, Schema, Table, TableName, View, ViewUse, is_dual_write_trigger,
+};
+use sqlx::mysql::{MySqlPool, MySqlRow};
+use sqlx::{Executor, MySqlConnection, Row as _};
+
+use super::inspect_mysql_keys::{checks, foreign_keys, indexes, pointers};
+use super::mysql_text::{column_lines, default, names, quoted};
+use super::{Fault, TargetError, fault};
+
+/// Bellows' own tables are left out.
+const OURS: &str = "table_schema = database() AND left(table_name, 9) <> '_bellows_'";
+
+/// Tables up to this size are counted: the statistics of small ones are often far off.
+const COUNTED_BYTES: i64 = 256 << 10;
+
+/// By name.
+pub(super) type Tables = BTreeMap<TableName, Table>;
+
+/// The whole schema.
+pub(super) async fn inspect(
+    pool: &MySqlPool,
+    engine: Engine,
+    version: u32,
+) -> Result<Schema, TargetError> {
+    let mut conn = pool.acquire().await?;
+    if engine == Engine::MySql {
+        // It would tell rows and bytes as they were up to a day ago.
+        (&mut *conn)
+            .execute("SET SESSION information_schema_stats_expiry = 0")
+            .await?;
+    }
+    let mut tables = Tables::new();
+    let small = headers(&mut conn, &mut tables).await?;
+    columns(&mut conn, engine, &mut tables).await?;
+    definitions(&mut conn, &mut tables).await?;
+    indexes(&mut conn, engine, &mut tables).await?;
+    foreign_keys(&mut conn, &mut tables).await?;
+    checks(&mut conn, engine, &mut tables).await?;
+    pointers(&mut conn, engine, &mut tables).await?;
+    triggers(&mut conn, &mut tables).await?;
+    let views = views(&mut conn, &mut tables).await?;
+    count(&mut conn, &small, &mut tables).await?;
+    Ok(Schema {
+        engine,
+        version,
+        tables,
+        views,
+        types: BTreeSet::new(),
+    })
+}
+
+pub(super) fn name(name: String) -> TableName {
+    TableName { schema: None, name }
+}
+
+pub(super) async fn rows(
+    conn: &mut MySqlConnection,
+    sql: &str,
+) -> Result<Vec<MySqlRow>, sqlx::Error> {
+    conn.fetch_all(sql.replace("{ours}", OURS).as_str()).await
+}
+
+/// A value as text; empty for NULL.
+pub(super) fn text(row: &MySqlRow, index: usize) -> Result<String, sqlx::Error> {
+    Ok(maybe(row, index)?.unwrap_or_default())
+}
+
+/// The catalogue's texts count as bytes to the driver.
+pub(super) fn maybe(row: &MySqlRow, index: usize) -> Result<Option<String>, sqlx::Error> {
+    row.try_get_unchecked(index)
+}
+
+pub(super) fn int(row: &MySqlRow, index: usize) -> Result<i64, sqlx::Error> {
+    Ok(row.try_get_unchecked::<Option<i64>, _>(index)?.unwrap_or(0))
+}
+
+/// The tables themselves; gives the small ones.
+async fn headers(
+    conn: &mut MySqlConnection,
+    tables: &mut Tables,
+) -> Result<Vec<TableName>, sqlx::Error> {
+    let mut small = Vec::new();
+    for row in rows(
+        conn,
+        "SELECT table_name, table_rows, data_length + index_length, data_length, create_options
+         FROM information_schema.tables
+         WHERE {ours} AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED')",
+    )
+    .await?
+    {
+        let table_name = name(text(&row, 0)?);
+        if int(&row, 3)? <= COUNTED_BYTES {
+            small.push(table_name.clone());
+        }
+        let table = Table {
+            rows: u64::try_from(int(&row, 1)?).unwrap_or(0),
+            bytes: u64::try_from(int(&row, 2)?).unwrap_or(0),
+            partitioned: text(&row, 4)?.contains("partitioned"),
+            ..Table::default()
+        };
+        tables.insert(table_name, table);
+    }
+    Ok(small)
+}
+
+async fn columns(
+    conn: &mut MySqlConnection,
+    engine: Engine,
+    tables: &mut Tables,
+) -> Result<(), sqlx::Error> {
+    for row in rows(
+        conn,
+        "SELECT c.table_name, c.column_name, c.column_type, c.is_nullable, c.column_default,
+                c.extra, c.column_comment, c.collation_name,
+                (SELECT t.table_collation FROM information_schema.tables t
+                 WHERE t.table_schema = c.table_schema AND t.table_name = c.table_name)
+         FROM information_schema.columns c WHERE {ours}
+         ORDER BY c.table_name, c.ordinal_position",
+    )
+    .await?
+    {
+        let Some(table) = tables.get_mut(&name(text(&row, 0)?)) else {
+            continue;
+        };
+        let (data_type, extra) = (text(&row, 2)?, text(&row, 5)?);
+        let generated = extra.to_uppercase().contains(" GENERATED");
+        let collation =
+            maybe(&row, 7)?.filter(|own| maybe(&row, 8).ok().flatten().as_ref() != Some(own));
+        table.columns.push(Column {
+            name: text(&row, 1)?,
+            nullable: text(&row, 3)? == "YES",
+            default: default(engine, maybe(&row, 4)?, &data_type, &extra).filter(|_| !generated),
+            generated,
+            comment: maybe(&row, 6)?.filter(|comment| !comment.is_empty()),
+            collation,
+            data_type,
+            ..Column::default()
+        });
+    }
+    Ok(())
+}
+
+/// The columns' whole definitions, in the server's own words. Several tables are asked for at a
+/// time, for the way to the server may be long.
+async fn definitions(conn: &mut MySqlConnection, tables: &mut Tables) -> Result<(), sqlx::Error> {
+    let all: Vec<TableName> = tables.keys().cloned().collect();
+    for some in all.chunks(50) {
+        match created(conn, some, tables).await {
+            Err(error) if fault(&error) == Fault::Statement => {}
+            result => {
+                result?;
+                continue;
+            }
+        }
+        // One of them is gone by now, or cannot be read; what it lacks, it alone shall lack.
+        for one in some {
+            match created(conn, std::slice::from_ref(one), tables).await {
+                Err(error) if fault(&error) == Fault::Statement => {
+                    tracing::debug!(%error, table = %one, "a table's definition cannot be read");
+                }
+                result => result?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Takes the lines of those tables' columns from SHOW CREATE TABLE.
+async fn created(
+    conn: &mut MySqlConnection,
+    some: &[TableName],
+    tables: &mut Tables,
+) -> Result<(), sqlx::Error> {
+    let sql: Vec<String> = some
+        .iter()
+        .map(|name| format!("SHOW CREATE TABLE {}", quoted(&name.name)))
+        .collect();
+    for row in rows(conn, &sql.join("; ")).await? {
+        let Some(table) = tables.get_mut(&name(text(&row, 0)?)) else {
+            continue;
+        };
+        for (column, line) in column_lines(&text(&row, 1)?) {
+            if let Some(column) = table.columns.iter_mut().find(|c| c.name == column) {
+                column.definition = Some(line);
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn triggers(conn: &mut MySqlConnection, tables: &mut Tables) -> Result<(), sqlx::Error> {
+    for row in rows(
+        conn,
+        "SELECT event_object_table, trigger_name, action_statement
+         FROM information_schema.triggers WHERE event_object_schema = database()
+         ORDER BY event_object_table, trigger_name",
+    )
+    .await?
+    {
+        let Some(table) = tables.get_mut(&name(text(&row, 0)?)) else {
+            continue;
+        };
+        let trigger = text(&row, 1)?;
+        let body = text(&row, 2)?;
+        let dual_write = is_dual_write_trigger(&trigger)
+            .then(|| DualWrite::from_marker(&body))
+            .flatten();
+        match dual_write {
+            Some(found) if table.dual_writes.contains(&found) => {}
+            Some(found) => table.dual_writes.push(found),
+            None => table.triggers.push(trigger),
+        }
+    }
+    Ok(())
+}
+
+/// The views, and to every table those in which its name stands: MariaDB keeps no dependencies.
+async fn views(
+    conn: &mut MySqlConnection,
+    tables: &mut Tables,
+) -> Result<BTreeMap<TableName, View>, sqlx::Error> {
+    let found: Vec<(String, String)> = rows(
+        conn,
+        "SELECT table_name, view_definition FROM information_schema.views
+         WHERE {ours} ORDER BY table_name",
+    )
+    .await?
+    .iter()
+    .map(|row| Ok((text(row, 0)?, text(row, 1)?)))
+    .collect::<Result<_, sqlx::Error>>()?;
+    let mut views = BTreeMap::new();
+    for (view, definition) in &found {
+        let named = names(definition);
+        let mut reads: Vec<TableName> = found
+            .iter()
+            .map(|(other, _)| other)
+            .filter(|other| *other != view && named.contains(other))
+            .map(|other| name(other.clone()))
+            .collect();
+        for (table_name, table) in tables.iter_mut() {
+            if !named.contains(&table_name.name) {
+                continue;
+            }
+            reads.push(table_name.clone());
+            table.views.push(ViewUse {
+                view: name(view.clone()),
+                columns: table
+                    .columns
+                    .iter()
+                    .map(|c| c.name.clone())
+                    .filter(|c| named.contains(c))
+                    .collect(),
+                definition: definition.clone(),
+                materialized: false,
+            });
+        }
+        views.insert(
+            name(view.clone()),
+            View {
+                definition: definition.clone(),
+                reads,
+                ..View::default()
+            },
+        );
+    }
+    Ok(views)
+}
+
+/// Counts the small tables, in one query.
+async fn count(
+    conn: &mut MySqlConnection,
+    small: &[TableName],
+    tables: &mut Tables,
+) -> Result<(), sqlx::Error> {
+    for some in small.chunks(200) {
+        let parts: Vec<String> = some
+            .iter()
+            .enumerate()
+            .map(|(n, name)| format!("SELECT {n}, count(*) FROM {}", quoted(&name.name)))
+            .collect();
+        match rows(conn, &parts.join(" UNION ALL ")).await {
+            Ok(rows) => {
+                for row in rows {
+                    let place = usize::try_from(int(&row, 0)?).unwrap_or(0);
+                    if let Some(table) = some.get(place).and_then(|name| tables.get_mut(name)) {
+                        table.rows = u64::try_from(int(&row, 1)?).unwrap_or(0);
+                    }
+                }
+            }
+            // The statistics' estimate is good enough.
+            Err(error) if matches!(fault(&error), Fault::Statement | Fault::Lock) => {
+                tracing::debug!(%error, "small tables were not counted");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
