@@ -34,6 +34,44 @@ pub struct Token<'a> {
     pub start: usize,
 }
 
+/// Words that no engine takes as a name without quotes: `DEFAULT` before a value is no mention of
+/// a column that is called so.
+const NEVER_NAMES: &[&str] = &[
+    "all",
+    "and",
+    "as",
+    "case",
+    "check",
+    "constraint",
+    "create",
+    "default",
+    "distinct",
+    "else",
+    "foreign",
+    "from",
+    "group",
+    "having",
+    "in",
+    "into",
+    "limit",
+    "not",
+    "null",
+    "on",
+    "or",
+    "order",
+    "primary",
+    "references",
+    "select",
+    "table",
+    "then",
+    "to",
+    "union",
+    "unique",
+    "using",
+    "when",
+    "where",
+];
+
 /// SQL that ends inside a string, a name or a comment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} that starts at {} is not closed", place(*.line, *.at))]
@@ -105,6 +143,9 @@ impl<'a> Token<'a> {
 
     /// Whether it spells that name; only PostgreSQL's columns know case.
     pub fn names(&self, engine: Engine, name: &str) -> bool {
+        if self.kind == Kind::Word && NEVER_NAMES.iter().any(|word| self.is(word)) {
+            return false;
+        }
         self.name(engine).is_some_and(|own| match engine {
             Engine::PostgreSql => own == name,
             Engine::MySql | Engine::MariaDb => own.to_lowercase() == name.to_lowercase(),

@@ -111,12 +111,17 @@ impl AddIndex {
     /// One key as SQL: a column, a column with its order, or an expression.
     fn key(&self, world: &World, table: &TableName, key: &str) -> Result<String, Refusal> {
         let engine = world.engine;
+        if world.column(table, key).is_some() {
+            return Ok(quote::name(engine, key));
+        }
         let bare = key.trim();
         let refuse = |problem| Refusal::new("columns", format!("{bare}: {problem}"));
-        if world.column(table, bare).is_some() {
-            return Ok(quote::name(engine, bare));
-        }
-        let tokens = lexer::significant(engine, bare).map_err(|e| refuse(e.to_string()))?;
+        let tokens = match lexer::significant(engine, bare) {
+            Ok(tokens) => tokens,
+            // What is no SQL and does not look like an expression is a column's name.
+            Err(_) if !bare.starts_with('(') => return Ok(quote::name(engine, key)),
+            Err(unclosed) => return Err(refuse(unclosed.to_string())),
+        };
         let Some((first, rest)) = tokens.split_first() else {
             return Err(refuse("the key is empty".to_owned()));
         };
@@ -211,7 +216,7 @@ impl Behave for AddIndex {
         for column in &self.columns {
             let plain = lexer::significant(engine, column)
                 .is_ok_and(|tokens| tokens.len() == 1 && tokens[0].kind == lexer::Kind::Word);
-            if plain {
+            if plain && world.column(&table, column).is_none() {
                 world.need_column(&table, "columns", column.trim())?;
             }
         }
@@ -236,7 +241,7 @@ impl Behave for AddIndex {
         let expressions = self
             .columns
             .iter()
-            .any(|c| entry.column(c.trim()).is_none());
+            .any(|c| entry.column(c).or_else(|| entry.column(c.trim())).is_none());
         entry.indexes.push(Index {
             name,
             columns: self.columns.clone(),

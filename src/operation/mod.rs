@@ -16,6 +16,8 @@ mod shadow;
 mod sqlite;
 mod swap;
 #[cfg(test)]
+mod names;
+#[cfg(test)]
 mod tests;
 
 /// The one list of operations: from it come the modules, the enum and the dispatch.

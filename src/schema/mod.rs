@@ -48,33 +48,57 @@ impl From<TableName> for String {
 }
 
 impl TableName {
-    /// Reads `table` or `schema.table`. A dot inside double quotes belongs to the name; the
-    /// quotes themselves don't. `public.t` and `main.t` are `t`.
+    /// Reads `table` or `schema.table`. A part that is wholly in double quotes is what stands in
+    /// them, dots and all; a quote anywhere else is a character of the name. `public.t` and
+    /// `main.t` are `t`.
     pub fn parse(text: &str) -> Self {
-        let mut parts = vec![String::new()];
-        let mut quoted = false;
-        let mut chars = text.trim().chars().peekable();
-        while let Some(c) = chars.next() {
-            match c {
-                '"' if quoted && chars.peek() == Some(&'"') => {
-                    chars.next();
-                    parts.last_mut().into_iter().for_each(|p| p.push('"'));
-                }
-                '"' => quoted = !quoted,
-                '.' if !quoted && parts.len() == 1 => parts.push(String::new()),
-                c => parts.last_mut().into_iter().for_each(|p| p.push(c)),
-            }
+        let text = text.trim();
+        let (first, rest) = match quoted(text) {
+            Some((first, "")) => (first, None),
+            Some((first, rest)) if rest.starts_with('.') => (first, Some(&rest[1..])),
+            Some(_) | None => match text.split_once('.') {
+                Some((first, rest)) => (first.to_owned(), Some(rest)),
+                None => (text.to_owned(), None),
+            },
+        };
+        let Some(rest) = rest else {
+            return Self {
+                schema: None,
+                name: first,
+            };
+        };
+        let name = match quoted(rest) {
+            Some((name, "")) => name,
+            Some(_) | None => rest.to_owned(),
+        };
+        Self {
+            schema: Some(first).filter(|s| s != "public" && s != "main"),
+            name,
         }
-        let name = parts.pop().unwrap_or_default();
-        let schema = parts.pop().filter(|s| s != "public" && s != "main");
-        Self { schema, name }
+    }
+}
+
+/// The name in the double quotes that a text begins with, and what follows them.
+fn quoted(text: &str) -> Option<(String, &str)> {
+    let mut name = String::new();
+    let mut rest = text.strip_prefix('"')?;
+    loop {
+        let (before, after) = rest.split_once('"')?;
+        name.push_str(before);
+        match after.strip_prefix('"') {
+            Some(after) => {
+                name.push('"');
+                rest = after;
+            }
+            None => return Some((name, after)),
+        }
     }
 }
 
 impl std::fmt::Display for TableName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let part = |text: &str| {
-            if text.contains(['.', '"']) {
+            if text.contains(['.', '"']) || text.trim() != text {
                 format!("\"{}\"", text.replace('"', "\"\""))
             } else {
                 text.to_owned()

@@ -168,6 +168,9 @@ async fn a_version_is_made_by_a_change_only() {
         .await
         .unwrap();
     assert_eq!((commented.version, &commented.hash), (2, &first.hash));
+    // The text is kept as it was written, comments and all.
+    let kept = engineer.migration(first.id.clone()).await.unwrap();
+    assert_eq!(kept.text, format!("# why\n{DOCUMENT}"));
     let changed = DOCUMENT.replace("users_nickname", "users_by_nickname");
     let third = edit(&engineer, &target, &commented, &changed)
         .await
