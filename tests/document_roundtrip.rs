@@ -42,6 +42,9 @@ fn sample(field: &Field) -> Value {
         FieldKind::Default => json!({ "sql": "now()" }),
         FieldKind::Duration => json!("7d"),
         FieldKind::Part(Part::Gate) => json!({ "deploy": "a", "soak": "7d" }),
+        FieldKind::Part(part @ (Part::Columns | Part::Constraints)) => {
+            json!([full(part.item().unwrap(), None)])
+        }
         FieldKind::Part(Part::Operations) => {
             json!([{ "type": "drop_column", "table": "a", "column": "a" }])
         }

@@ -213,7 +213,15 @@ fn checks_of(operation: &Operation, engine: Engine) -> Vec<Map<String, Value>> {
             .iter()
             .flat_map(|set| of_column(Check::BackfillComplete, &o.table, &set.column))
             .collect(),
+        Operation::RenameColumn(o) => of_column(Check::ColumnExists, &o.table, &o.new_column),
         Operation::DropNotNull(_)
+        | Operation::ChangeColumnType(_)
+        | Operation::AddConstraint(_)
+        | Operation::CreateTable(_)
+        | Operation::DropTable(_)
+        | Operation::RenameTable(_)
+        | Operation::CreateView(_)
+        | Operation::DropView(_)
         | Operation::SetDefault(_)
         | Operation::DropDefault(_)
         | Operation::DropIndex(_)

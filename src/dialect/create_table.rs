@@ -188,6 +188,23 @@ impl CreateTable {
         })
     }
 
+    /// Gives a column another type.
+    pub fn set_type(&mut self, column: &str, data_type: &str) -> Result<(), EditError> {
+        let at = self.column_at(column)?;
+        let item = &self.items[at];
+        let tokens = significant(item);
+        let Some(name) = tokens.first() else {
+            return Err(EditError::Unreadable);
+        };
+        let end = constraint_starts(&tokens)
+            .first()
+            .map_or(tokens.len(), |start| *start);
+        let last = tokens[end - 1].end();
+        let changed = format!("{} {data_type}{}", &item[..name.end()], &item[last..]);
+        self.items[at] = changed;
+        Ok(())
+    }
+
     /// Adds a constraint to the table: `CONSTRAINT c CHECK (...)`.
     pub fn add_constraint(&mut self, definition: &str) {
         self.items.push(format!(" {definition}"));
@@ -411,6 +428,17 @@ mod tests {
         assert!(text.contains("boss INT REFERENCES [my t]"), "{text}");
         let text = edited(|t| t.set_default("boss", "abs(3)"));
         assert!(text.contains("NOT DEFERRABLE DEFAULT (abs(3)),"), "{text}");
+    }
+
+    #[test]
+    fn a_type_is_replaced_whole() {
+        let text = edited(|t| t.set_type("na,me", "TEXT"));
+        assert!(
+            text.contains("\"na,me\" TEXT CONSTRAINT nn NOT NULL ON CONFLICT FAIL"),
+            "{text}"
+        );
+        let text = edited(|t| t.set_type("age", "BIGINT"));
+        assert!(text.contains("age BIGINT DEFAULT (1 + (2))"), "{text}");
     }
 
     #[test]

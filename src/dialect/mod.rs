@@ -1,6 +1,7 @@
 //! PostgreSQL and SQLite: quoting, reading SQL, locks, and the statements that operations need.
 
 pub mod classify;
+pub mod constraint;
 pub mod create_table;
 pub mod expression;
 pub mod lexer;

@@ -1,5 +1,6 @@
 //! The types that each engine knows: offered to whoever writes a document, and checked in it.
 
+pub mod change;
 mod foreign;
 mod known;
 mod read;

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::tree::Data;
-use super::{Field, FieldKind, GATE, MIGRATION, Migration, PHASE, Part, Shape, checks, scalar};
+use super::{Field, FieldKind, GATE, MIGRATION, Migration, Part, Shape, checks, scalar};
 use crate::operation::shapes as operations;
 
 /// Writes a document as YAML, in the order of keys that people know, without what is default.
@@ -110,8 +110,7 @@ fn list_of(out: &mut String, part: Part, items: &[Value], depth: usize) {
     for (index, item) in items.iter().enumerate() {
         let Value::Object(map) = item else { continue };
         let (shape, tag) = match part {
-            Part::Phases => (Some(&PHASE), None),
-            Part::Gate => (Some(&GATE), None),
+            Part::Phases | Part::Gate | Part::Columns | Part::Constraints => (part.item(), None),
             Part::Operations => (named(operations(), map, "type"), Some("type")),
             Part::Checks => (named(checks(), map, "check"), Some("check")),
         };

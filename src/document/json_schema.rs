@@ -128,6 +128,10 @@ fn property(field: &Field) -> Value {
         FieldKind::Part(Part::Operations) => {
             json!({ "type": "array", "items": { "$ref": "#/$defs/operation" } })
         }
+        FieldKind::Part(part @ (Part::Columns | Part::Constraints)) => {
+            let item = part.item().map(|shape| mapping(shape, None));
+            json!({ "type": "array", "items": item, "minItems": i32::from(field.required) })
+        }
         FieldKind::Part(Part::Checks) => {
             json!({ "type": "array", "items": { "$ref": "#/$defs/check" } })
         }

@@ -233,6 +233,10 @@ pub enum Check {
     BackfillComplete,
     /// Old and new agree on every row under the conversion; NULL equals NULL.
     ColumnsMatch,
+    /// The constraint is there, and every row meets it.
+    ConstraintValid,
+    /// Both tables have the same number of rows, seen in one snapshot.
+    RowCountMatch,
     /// The SQL returns true, or the number 0.
     Custom,
 }
@@ -246,6 +250,8 @@ impl Check {
             Check::IndexExists => "index_exists",
             Check::BackfillComplete => "backfill_complete",
             Check::ColumnsMatch => "columns_match",
+            Check::ConstraintValid => "constraint_valid",
+            Check::RowCountMatch => "row_count_match",
             Check::Custom => "custom",
         }
     }
@@ -324,6 +330,8 @@ impl Validation {
             | Check::ColumnNotExists
             | Check::IndexExists
             | Check::BackfillComplete
+            | Check::ConstraintValid
+            | Check::RowCountMatch
             | Check::Custom => Ok(()),
         }
     }
@@ -357,6 +365,12 @@ pub struct Validation {
     /// column to expression, in place of both columns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward: Option<Conversion>,
+    /// For constraint_valid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub constraint_name: Option<String>,
+    /// For row_count_match.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_table: Option<String>,
     /// For custom.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sql: Option<String>,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::names::{nearest, shorten};
 use super::read::{Reader, describe, join, list};
 use super::tree::{Data, Entry, Node};
-use super::{Field, GATE, PHASE, Shape, Validation, checks};
+use super::{Field, GATE, PHASE, Part, Shape, Validation, checks};
 use crate::operation::{Operation, shapes as operations};
 
 impl Reader {
@@ -27,6 +27,25 @@ impl Reader {
                 &join(path, "deploy"),
                 "`deploy` is empty: say what must be deployed, or leave the key out",
             );
+        }
+    }
+
+    /// A list of mappings of one shape.
+    pub(super) fn items(&mut self, field: &Field, part: Part, node: &Node, path: &str) {
+        let Some(shape) = part.item() else { return };
+        let items = self.list(field, node, path);
+        if items.is_empty() && field.required && matches!(node.data, Data::List(_)) {
+            self.say(
+                node.at,
+                path,
+                format!("`{}` is empty: {}", field.key, field.help),
+            );
+        }
+        for (index, item) in items.iter().enumerate() {
+            let path = format!("{path}[{index}]");
+            if let Some(entries) = self.mapping(item, None, &path, shape.word) {
+                self.fields(entries, item.at, shape, None, &path);
+            }
         }
     }
 

@@ -78,6 +78,9 @@ impl Reader {
                     self.tagged(item, "type", operations(), &format!("{path}[{index}]"));
                 }
             }
+            FieldKind::Part(part @ (Part::Columns | Part::Constraints)) => {
+                self.items(field, part, node, path);
+            }
             FieldKind::Part(Part::Checks) => {
                 for (index, item) in self.list(field, node, path).iter().enumerate() {
                     self.tagged(item, "check", checks(), &format!("{path}[{index}]"));

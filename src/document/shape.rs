@@ -1,6 +1,8 @@
 //! What a mapping of the document may hold: the one list behind the reader, the JSON Schema and
 //! the forms of the page.
 
+use crate::operation::{NewColumn, NewConstraint};
+
 /// The kinds of value, as the reader checks them and the form offers them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldKind {
@@ -50,6 +52,23 @@ pub enum Part {
     Operations,
     /// A list of checks, each with the shape that its `check` names.
     Checks,
+    /// The columns of a new table.
+    Columns,
+    /// The constraints of a new table.
+    Constraints,
+}
+
+impl Part {
+    /// The one shape of its items; `None` where a key of each names it.
+    pub fn item(self) -> Option<&'static Shape> {
+        match self {
+            Part::Phases => Some(&super::PHASE),
+            Part::Gate => Some(&super::GATE),
+            Part::Columns => Some(&NewColumn::SHAPE),
+            Part::Constraints => Some(&NewConstraint::SHAPE),
+            Part::Operations | Part::Checks => None,
+        }
+    }
 }
 
 /// One key of a mapping.

@@ -200,6 +200,38 @@ const COLUMNS_MATCH: Shape = Shape {
     ],
 };
 
+const CONSTRAINT_VALID: Shape = Shape {
+    word: "constraint_valid",
+    title: "The constraint is valid",
+    help: "Passes when the constraint is there and every row was checked against it.",
+    fields: &[
+        TABLE,
+        Field::required(
+            "constraintName",
+            "Constraint",
+            FieldKind::Text,
+            "The constraint's name.",
+        ),
+        ERROR_MESSAGE,
+    ],
+};
+
+const ROW_COUNT_MATCH: Shape = Shape {
+    word: "row_count_match",
+    title: "Two tables have as many rows",
+    help: "Passes when both tables have the same number of rows, seen in one snapshot.",
+    fields: &[
+        TABLE,
+        Field::required(
+            "otherTable",
+            "Other table",
+            FieldKind::Table,
+            "The table to compare with.",
+        ),
+        ERROR_MESSAGE,
+    ],
+};
+
 const CUSTOM: Shape = Shape {
     word: "custom",
     title: "A query of your own",
@@ -235,6 +267,8 @@ pub fn checks() -> &'static [&'static Shape] {
         &INDEX_EXISTS,
         &BACKFILL_COMPLETE,
         &COLUMNS_MATCH,
+        &CONSTRAINT_VALID,
+        &ROW_COUNT_MATCH,
         &CUSTOM,
     ]
 }

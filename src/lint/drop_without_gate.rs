@@ -1,4 +1,4 @@
-//! A column goes while nobody has said that it is unused.
+//! A column, a table or a view goes while nobody has said that it is unused.
 
 use super::{Rule, Severity, Subject};
 use crate::document::Engine;
@@ -9,7 +9,7 @@ use crate::schema::TableName;
 pub const RULE: Rule = Rule {
     id: "drop-without-gate",
     severity: Severity::Warning,
-    help: "A column can be dropped once no running application reads or writes it: a gate asks for that.",
+    help: "Something can be dropped once no running application reads or writes it: a gate asks for that.",
     engine: Engine::PostgreSql,
     with_schema: true,
     bad: r#"
@@ -35,18 +35,26 @@ fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
             break;
         }
         for site in subject.sites().filter(|s| s.phase_index == index) {
-            let Operation::DropColumn(drop) = site.operation else {
-                continue;
+            let what = if let Operation::DropColumn(drop) = site.operation {
+                let table = TableName::parse(&drop.table);
+                let own = site.before.added(&table, &drop.column).is_some()
+                    || site.before.is_made(&table);
+                (!own).then(|| format!("{}.{}", drop.table, drop.column))
+            } else if let Operation::DropTable(drop) = site.operation {
+                let own = site.before.is_made(&TableName::parse(&drop.table));
+                (!own).then(|| drop.table.clone())
+            } else if let Operation::DropView(drop) = site.operation {
+                Some(drop.name.clone())
+            } else {
+                None
             };
-            let table = TableName::parse(&drop.table);
-            if site.before.added(&table, &drop.column).is_none() {
+            if let Some(what) = what {
                 out.push(RULE.about(
                     Some(&site),
                     format!(
-                        "{}.{} is dropped without a gate: applications that still use it fail",
-                        drop.table, drop.column
+                        "{what} is dropped without a gate: applications that still use it fail"
                     ),
-                    "give the phase a gate: the deploy that stops using the column, and a soak",
+                    "give the phase a gate: the deploy that stops using it, and a soak",
                 ));
             }
         }

@@ -4,13 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use super::backfill;
 use super::behave::{Behave, Draft, Loss, Subject, Undo};
-use super::{SetNotNull, dual_write, mysql, postgres, sqlite};
-use crate::dialect::create_table::{self, CreateTable};
+use super::{SetNotNull, dual_write, mysql, postgres, restore, sqlite};
+use crate::dialect::create_table::CreateTable;
+use crate::dialect::expression::Volatility;
 use crate::dialect::statement::Work;
 use crate::dialect::{expression, quote};
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::plan::{Action, Lock, Statement};
-use crate::schema::{DualWrite, Refusal, TableName, World};
+use crate::schema::{Column, DualWrite, Refusal, TableName, World};
 
 /// Drop a column.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -154,26 +155,17 @@ impl DropColumn {
         };
         let engine = before.engine;
         let name = quote::name(engine, &self.column);
-        let default = match (&column.default, engine) {
-            (Some(default), Engine::PostgreSql | Engine::MySql | Engine::MariaDb) => {
-                format!(" DEFAULT {default}")
-            }
-            (Some(default), Engine::Sqlite) => {
-                format!(" {}", create_table::default_clause(default))
-            }
-            (None, _) => String::new(),
-        };
-        let definition = format!("{name} {}{default}", column.data_type);
-        let mut statements = vec![match engine {
-            Engine::PostgreSql => {
-                postgres::alter(table, &format!("ADD COLUMN IF NOT EXISTS {definition}"))
-            }
+        // A column with a default has a value in every row from the beginning.
+        let filled = column.default.is_some() || column.generated_as.is_some();
+        let definition = restore::definition(engine, column, !column.nullable && filled);
+        let mut statements = match engine {
+            Engine::PostgreSql => postgres_again(before, table, column, &definition),
             Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
-            Engine::Sqlite => sqlite::write(format!(
+            Engine::Sqlite => vec![sqlite::write(format!(
                 "ALTER TABLE {} ADD COLUMN {definition}",
                 quote::table(engine, table)
-            )),
-        }];
+            ))],
+        };
         let parted = self.parted(before, table);
         for (dual_write, defaults) in &parted {
             let held: Vec<&str> = defaults.iter().map(|(column, _)| column.as_str()).collect();
@@ -210,7 +202,7 @@ impl DropColumn {
             }
         }
         // Without its values a column that was NOT NULL can only come back nullable.
-        if !column.nullable && drafts.len() > 1 && engine == Engine::PostgreSql {
+        if !column.nullable && !filled && drafts.len() > 1 && engine == Engine::PostgreSql {
             let mut between = before.clone();
             if let Some(again) = between.column_mut(table, "column", &self.column)? {
                 again.nullable = true;
@@ -221,8 +213,101 @@ impl DropColumn {
             };
             drafts.extend(forbid.compile(&between)?);
         }
+        drafts.extend(self.what_hung_on_it(before, table)?);
         Ok(drafts)
     }
+
+    /// The constraints and indexes that went with it.
+    fn what_hung_on_it(&self, before: &World, table: &TableName) -> Result<Vec<Draft>, Refusal> {
+        let mut drafts = Vec::new();
+        let Some(known) = before.table(table) else {
+            return Ok(drafts);
+        };
+        match before.engine {
+            Engine::PostgreSql => {
+                let named = known
+                    .constraints
+                    .iter()
+                    .filter(|c| c.columns.contains(&self.column));
+                for constraint in named {
+                    drafts.extend(restore::constraint(before, table, constraint));
+                }
+            }
+            Engine::Sqlite => {
+                let by_itself = known
+                    .create_sql
+                    .as_deref()
+                    .and_then(|sql| CreateTable::parse(sql).ok())
+                    .is_some_and(|text| text.is_key_by_itself(&self.column));
+                if by_itself {
+                    let empty = known
+                        .column(&self.column)
+                        .is_some_and(|c| !c.nullable && c.default.is_none());
+                    let title = format!("Make {table} as it was");
+                    return Ok(vec![sqlite::rebuild(
+                        before,
+                        table,
+                        "column",
+                        title,
+                        |text| {
+                            if empty {
+                                text.drop_not_null(&self.column)
+                            } else {
+                                Ok(())
+                            }
+                        },
+                    )?]);
+                }
+            }
+            Engine::MySql | Engine::MariaDb => {}
+        }
+        for index in restore::indexes_on(before, table, &self.column) {
+            drafts.push(restore::index(before, table, index));
+        }
+        Ok(drafts)
+    }
+}
+
+/// Adds a column again, with its sequence, comment and privileges.
+fn postgres_again(
+    before: &World,
+    table: &TableName,
+    column: &Column,
+    definition: &str,
+) -> Vec<Statement> {
+    let engine = Engine::PostgreSql;
+    let volatile = column.generated_as.is_some()
+        || column
+            .default
+            .as_deref()
+            .is_some_and(|sql| expression::volatility(engine, sql) == Volatility::Volatile);
+    let work = if volatile { Work::Rewrite } else { Work::Brief };
+    let mut out = Vec::new();
+    let sequence = restore::sequence(column);
+    if let Some(sequence) = &sequence {
+        out.push(Statement::brief(
+            format!("CREATE SEQUENCE IF NOT EXISTS {sequence}"),
+            Lock::None,
+        ));
+    }
+    let on = quote::table(engine, table);
+    out.push(Statement::new(
+        format!("ALTER TABLE {on} ADD COLUMN IF NOT EXISTS {definition}"),
+        Lock::AccessExclusive,
+        work,
+        before.rows(table),
+    ));
+    if let Some(sequence) = sequence {
+        out.push(Statement::brief(
+            format!(
+                "ALTER SEQUENCE {sequence} OWNED BY {on}.{}",
+                quote::name(engine, &column.name)
+            ),
+            Lock::None,
+        ));
+    }
+    out.extend(restore::attributes(table, column));
+    out
 }
 
 /// Whether a key expression or the predicate of an index names the column: SQLite then refuses to

@@ -3,11 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Subject, Undo};
-use super::{mysql, postgres, sqlite};
-use crate::dialect::{lexer, quote};
+use super::{mysql, postgres, restore, sqlite};
+use crate::dialect::quote;
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
-use crate::plan::{Lock, Statement};
-use crate::schema::{Constraint, ConstraintKind, Refusal, TableName, World};
+use crate::schema::{Constraint, Refusal, TableName, World};
 
 /// Drops a constraint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -98,68 +97,6 @@ impl DropConstraint {
             .iter()
             .find(|c| c.name == self.constraint_name)
     }
-
-    /// What makes it again, without holding up anybody where that can be.
-    fn again(&self, before: &World, table: &TableName, known: &Constraint) -> Vec<Draft> {
-        let name = quote::name(Engine::PostgreSql, &known.name);
-        let title = format!("Add constraint {} to {table} again", known.name);
-        let add = |lock, suffix: &str| {
-            Statement::brief(
-                format!(
-                    "ALTER TABLE {} ADD CONSTRAINT {name} {}{suffix}",
-                    quote::table(Engine::PostgreSql, table),
-                    known.definition
-                ),
-                lock,
-            )
-        };
-        match known.kind {
-            ConstraintKind::Check | ConstraintKind::ForeignKey => {
-                let lock = match known.kind {
-                    ConstraintKind::ForeignKey => Lock::ShareRowExclusive,
-                    ConstraintKind::Check | ConstraintKind::Unique | ConstraintKind::Exclude => {
-                        Lock::AccessExclusive
-                    }
-                };
-                let mut drafts = vec![Draft::transaction(
-                    title,
-                    table,
-                    vec![add(lock, " NOT VALID")],
-                )];
-                if known.validated {
-                    drafts.push(postgres::validate(before, table, &known.name));
-                }
-                drafts
-            }
-            ConstraintKind::Unique if is_plain_unique(known) => {
-                let index = format!(
-                    "CREATE UNIQUE INDEX CONCURRENTLY {name} ON {} ({})",
-                    quote::table(Engine::PostgreSql, table),
-                    quote::names(Engine::PostgreSql, &known.columns)
-                );
-                let using = format!("ADD CONSTRAINT {name} UNIQUE USING INDEX {name}");
-                vec![
-                    postgres::build_index(before, table, &known.name, index),
-                    Draft::transaction(title, table, vec![postgres::alter(table, &using)]),
-                ]
-            }
-            ConstraintKind::Unique | ConstraintKind::Exclude => {
-                vec![Draft::transaction(
-                    title,
-                    table,
-                    vec![add(Lock::AccessExclusive, "")],
-                )]
-            }
-        }
-    }
-}
-
-/// `UNIQUE (a, b)` and no more: no INCLUDE, no DEFERRABLE, no NULLS NOT DISTINCT.
-fn is_plain_unique(constraint: &Constraint) -> bool {
-    let tokens = lexer::significant(Engine::PostgreSql, &constraint.definition).unwrap_or_default();
-    matches!(tokens.as_slice(), [unique, open, .., close]
-        if unique.is("unique") && open.is_symbol("(") && close.is_symbol(")"))
-        && !tokens.iter().any(|t| t.is("include"))
 }
 
 impl Behave for DropConstraint {
@@ -242,7 +179,7 @@ impl Behave for DropConstraint {
         let title = format!("Add constraint {} to {table} again", self.constraint_name);
         match before.engine {
             Engine::PostgreSql => Ok(match self.known(before, &table) {
-                Some(known) => Undo::whole(self.again(before, &table, known)),
+                Some(known) => Undo::whole(restore::constraint(before, &table, known)),
                 None => Undo::nothing(),
             }),
             Engine::MySql | Engine::MariaDb => mysql::not_yet(before),

@@ -3,9 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Subject, Undo};
-use super::{default, mysql, postgres, sqlite};
-use crate::dialect::statement::Work;
-use crate::dialect::{lexer, quote};
+use super::{default, mysql, postgres, restore, sqlite};
+use crate::dialect::quote;
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::plan::{Lock, Statement};
 use crate::schema::{Refusal, TableName, World};
@@ -41,19 +40,6 @@ impl DropIndex {
             .or("true"),
         ],
     };
-}
-
-/// `CREATE INDEX CONCURRENTLY ...` out of a definition as the catalogue prints it.
-fn concurrently(definition: &str) -> String {
-    let tokens = lexer::significant(Engine::PostgreSql, definition).unwrap_or_default();
-    match tokens.iter().take(3).find(|t| t.is("index")) {
-        Some(index) => format!(
-            "{} CONCURRENTLY{}",
-            &definition[..index.end()],
-            &definition[index.end()..]
-        ),
-        None => definition.to_owned(),
-    }
 }
 
 impl Behave for DropIndex {
@@ -113,29 +99,16 @@ impl Behave for DropIndex {
 
     fn undo(&self, before: &World) -> Result<Undo, Refusal> {
         let table = TableName::parse(&self.table);
-        let definition = before.table(&table).and_then(|t| {
-            let index = t.indexes.iter().find(|i| i.name == self.index_name)?;
-            Some(index.definition.clone())
-        });
-        let Some(definition) = definition else {
-            return Ok(Undo::nothing());
-        };
-        Ok(Undo::whole(vec![match before.engine {
-            Engine::PostgreSql => {
-                postgres::build_index(before, &table, &self.index_name, concurrently(&definition))
-            }
-            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
-            Engine::Sqlite => Draft::transaction(
-                format!("Build index {} on {table} again", self.index_name),
-                &table,
-                vec![Statement::new(
-                    definition,
-                    Lock::DatabaseWrite,
-                    Work::Index,
-                    before.rows(&table),
-                )],
-            ),
-        }]))
+        let known = before
+            .table(&table)
+            .and_then(|t| t.indexes.iter().find(|i| i.name == self.index_name));
+        if before.engine.is_mysql_family() {
+            return mysql::not_yet(before);
+        }
+        Ok(match known {
+            Some(index) => Undo::whole(vec![restore::index(before, &table, index)]),
+            None => Undo::nothing(),
+        })
     }
 
     fn sample() -> Self {

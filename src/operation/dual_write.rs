@@ -148,10 +148,7 @@ pub(super) fn remove(engine: Engine, table: &TableName, dual_write: &DualWrite) 
                 ),
                 Lock::AccessExclusive,
             ),
-            Statement::brief(
-                format!("DROP FUNCTION IF EXISTS {}()", function_name(dual_write)),
-                Lock::None,
-            ),
+            drop_function(dual_write),
         ],
         Engine::MySql | Engine::MariaDb => Vec::new(),
         Engine::Sqlite => sqlite_names(dual_write)
@@ -164,6 +161,14 @@ pub(super) fn remove(engine: Engine, table: &TableName, dual_write: &DualWrite) 
             })
             .collect(),
     }
+}
+
+/// What takes the function behind the trigger away (PostgreSQL).
+pub(super) fn drop_function(dual_write: &DualWrite) -> Statement {
+    Statement::brief(
+        format!("DROP FUNCTION IF EXISTS {}()", function_name(dual_write)),
+        Lock::None,
+    )
 }
 
 /// What gives a column a default, or none.

@@ -12,6 +12,7 @@ mod behave;
 mod dual_write;
 mod mysql;
 mod postgres;
+mod restore;
 mod shadow;
 mod sqlite;
 mod swap;
@@ -122,6 +123,10 @@ operations! {
     AddColumn in add_column,
     /// See [`DropColumn`].
     DropColumn in drop_column,
+    /// See [`RenameColumn`].
+    RenameColumn in rename_column,
+    /// See [`ChangeColumnType`].
+    ChangeColumnType in change_column_type,
     /// See [`SetNotNull`].
     SetNotNull in set_not_null,
     /// See [`DropNotNull`].
@@ -134,6 +139,8 @@ operations! {
     AddIndex in add_index,
     /// See [`DropIndex`].
     DropIndex in drop_index,
+    /// See [`AddConstraint`].
+    AddConstraint in add_constraint,
     /// See [`AddCheck`].
     AddCheck in add_check,
     /// See [`AddForeignKey`].
@@ -142,6 +149,16 @@ operations! {
     AddUnique in add_unique,
     /// See [`DropConstraint`].
     DropConstraint in drop_constraint,
+    /// See [`CreateTable`].
+    CreateTable in create_table,
+    /// See [`DropTable`].
+    DropTable in drop_table,
+    /// See [`RenameTable`].
+    RenameTable in rename_table,
+    /// See [`CreateView`].
+    CreateView in create_view,
+    /// See [`DropView`].
+    DropView in drop_view,
     /// See [`Backfill`].
     Backfill in backfill,
     /// See [`EnableDualWrite`].
@@ -158,6 +175,7 @@ operations! {
 
 pub(crate) use add_foreign_key::ACTIONS as REFERENTIAL_ACTIONS;
 pub use add_foreign_key::ReferentialAction;
+pub use create_table::{NewColumn, NewConstraint};
 
 impl Operation {
     /// The word of the document: `add_column`.

@@ -300,6 +300,8 @@ pub(super) fn validation(
         old_column: None,
         new_column: None,
         forward: None,
+        constraint_name: None,
+        other_table: None,
         sql: None,
         expect: None,
         list: None,

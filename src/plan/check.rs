@@ -65,6 +65,8 @@ pub(super) fn planned(
             )
         }
         Check::ColumnsMatch => columns_match(world, &need_table()?, validation)?,
+        Check::ConstraintValid => constraint_valid(world, &need_table()?, validation)?,
+        Check::RowCountMatch => row_count_match(world, &need_table()?, validation)?,
         Check::Custom => custom(engine, validation)?,
     };
     let list = match validation.list.as_deref() {
@@ -189,8 +191,21 @@ fn made_index(engine: Engine, operation: &Operation, table: &TableName) -> Optio
             // SQLite gives such an index a name of its own.
             Engine::Sqlite => return None,
         },
+        Operation::AddConstraint(o) => match engine {
+            Engine::PostgreSql | Engine::MySql | Engine::MariaDb if o.makes_index(engine) => {
+                (&o.table, o.constraint_name.clone())
+            }
+            Engine::PostgreSql | Engine::MySql | Engine::MariaDb | Engine::Sqlite => return None,
+        },
         Operation::AddColumn(_)
         | Operation::DropColumn(_)
+        | Operation::RenameColumn(_)
+        | Operation::ChangeColumnType(_)
+        | Operation::CreateTable(_)
+        | Operation::DropTable(_)
+        | Operation::RenameTable(_)
+        | Operation::CreateView(_)
+        | Operation::DropView(_)
         | Operation::SetNotNull(_)
         | Operation::DropNotNull(_)
         | Operation::SetDefault(_)
@@ -325,6 +340,93 @@ fn columns_match(
         ),
         Some(Expect::Zero),
         message,
+    ))
+}
+
+/// A check's query, how its value is judged, and what is said where it fails.
+type Asked = (String, Option<Expect>, String);
+
+fn constraint_valid(
+    world: &mut World,
+    table: &TableName,
+    validation: &Validation,
+) -> Result<Asked, Refusal> {
+    let name = given("constraintName", validation.constraint_name.as_deref())?;
+    world.table_mut("table", table)?;
+    let engine = world.engine;
+    let text = |text: &str| quote::literal(engine, text);
+    let there = match engine {
+        Engine::PostgreSql => format!(
+            "EXISTS (SELECT 1 FROM pg_catalog.pg_constraint WHERE conrelid = pg_catalog.to_regclass({}) AND conname = {} AND convalidated)",
+            text(&quote::table(engine, table)),
+            text(name)
+        ),
+        Engine::MySql | Engine::MariaDb => format!(
+            "EXISTS (SELECT 1 FROM information_schema.table_constraints WHERE table_schema = {} AND table_name = {} AND constraint_name = {})",
+            table
+                .schema
+                .as_deref()
+                .map_or("DATABASE()".to_owned(), text),
+            text(&table.name),
+            text(name)
+        ),
+        // Its catalogue keeps the text of the table, and no list of constraints.
+        Engine::Sqlite => format!(
+            "(EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = {own} COLLATE NOCASE AND ({found})) AND NOT EXISTS (SELECT 1 FROM pragma_foreign_key_check({own})))",
+            own = text(&table.name),
+            found = sqlite_constraint(name)
+        ),
+    };
+    Ok((
+        format!("SELECT {there}"),
+        Some(Expect::True),
+        format!("the constraint {name} of {table} is not there, or rows of it were never checked"),
+    ))
+}
+
+/// Whether the text of the table, in `sql`, names the constraint: bare or in any of the quotes.
+fn sqlite_constraint(name: &str) -> String {
+    let engine = Engine::Sqlite;
+    let flat = "replace(replace(replace(lower(sql), char(10), ' '), char(13), ' '), char(9), ' ')";
+    let lower = name.to_lowercase();
+    let mut forms: Vec<String> = [
+        format!("\"{}\"", lower.replace('"', "\"\"")),
+        format!("[{lower}]"),
+        format!("`{}`", lower.replace('`', "``")),
+    ]
+    .iter()
+    .map(|quoted| {
+        let wanted = quote::literal(engine, &format!("constraint {quoted}"));
+        format!("instr({flat}, {wanted}) > 0")
+    })
+    .collect();
+    let bare = lower.chars().all(|c| c == '_' || c.is_alphanumeric());
+    if bare {
+        let wanted = quote::literal(engine, &format!("*constraint {lower}[^a-z0-9_$]*"));
+        forms.push(format!("{flat} GLOB {wanted}"));
+    }
+    forms.join(" OR ")
+}
+
+/// Both counts in one statement: one snapshot sees both.
+fn row_count_match(
+    world: &mut World,
+    table: &TableName,
+    validation: &Validation,
+) -> Result<Asked, Refusal> {
+    let other = TableName::parse(given("otherTable", validation.other_table.as_deref())?);
+    world.table_mut("table", table)?;
+    world.table_mut("otherTable", &other)?;
+    let count = |name: &TableName| {
+        format!(
+            "(SELECT count(*) FROM {})",
+            quote::table(world.engine, name)
+        )
+    };
+    Ok((
+        format!("SELECT {} - {}", count(table), count(&other)),
+        Some(Expect::Zero),
+        format!("{table} and {other} do not have the same number of rows; found is the difference"),
     ))
 }
 

@@ -74,7 +74,8 @@ fn touched(migration: &Migration) -> Vec<TableName> {
             phase
                 .validation
                 .iter()
-                .filter_map(|v| v.table.as_deref().map(TableName::parse)),
+                .flat_map(|v| [&v.table, &v.other_table])
+                .filter_map(|name| name.as_deref().map(TableName::parse)),
         );
     }
     out.sort();

@@ -1,7 +1,7 @@
 //! Tables and views as a document makes, renames and drops them.
 
 use super::{Constraint, Refusal, Table, TableName, View, ViewUse, World};
-use crate::dialect::{expression, reads};
+use crate::dialect::{expression, quote, reads};
 
 impl World {
     /// Whether the document made the table: it is as empty as the applications leave it.
@@ -145,6 +145,66 @@ impl World {
             name,
             format!("was renamed to {to} earlier in this document"),
         );
+        Ok(())
+    }
+
+    /// Gives a column another name.
+    pub fn rename_column(&mut self, name: &TableName, from: &str, to: &str) -> Result<(), Refusal> {
+        self.need_column(name, "oldColumn", from)?;
+        self.check_name("newColumn", to)?;
+        let engine = self.engine;
+        let reworded =
+            |sql: &str| expression::substitute(engine, sql, name, from, &quote::name(engine, to));
+        let rename = |list: &mut Vec<String>| {
+            for column in list.iter_mut().filter(|c| *c == from) {
+                to.clone_into(column);
+            }
+        };
+        let table = self.table_mut("table", name)?;
+        if table.column(to).is_some() {
+            return Err(Refusal::new(
+                "newColumn",
+                format!("{name} already has a column {to}"),
+            ));
+        }
+        for column in table.columns.iter_mut().filter(|c| c.name == from) {
+            to.clone_into(&mut column.name);
+        }
+        rename(&mut table.primary_key);
+        for index in &mut table.indexes {
+            rename(&mut index.columns);
+            rename(&mut index.include);
+            index.definition = reworded(&index.definition);
+            index.predicate = index.predicate.as_deref().map(reworded);
+        }
+        for constraint in &mut table.constraints {
+            rename(&mut constraint.columns);
+            constraint.definition = reworded(&constraint.definition);
+        }
+        // What the engine makes of these texts is not known before it has.
+        table.create_sql = None;
+        table.dependents.clear();
+        let mut stale = Vec::new();
+        for view in &mut table.views {
+            if view.columns.iter().any(|c| c == from) {
+                rename(&mut view.columns);
+                stale.push(view.view.clone());
+            }
+        }
+        for view in stale {
+            if let Some(view) = self.views.get_mut(&view) {
+                view.definition.clear();
+            }
+        }
+        let (old, new) = (
+            (name.clone(), from.to_owned()),
+            (name.clone(), to.to_owned()),
+        );
+        if let Some(default) = self.added.remove(&old) {
+            self.added.insert(new.clone(), default);
+        }
+        self.dropped.remove(&new);
+        self.dropped.insert(old);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! The small database of the tests: people in teams.
 
-use super::{Column, Constraint, ConstraintKind, Index, Schema, Table, TableName, ViewUse};
+use super::{Column, Constraint, ConstraintKind, Index, Schema, Table, TableName, View, ViewUse};
 use crate::document::Engine;
 
 fn column(name: &str, data_type: &str, nullable: bool, default: Option<&str>) -> Column {
@@ -73,10 +73,21 @@ pub(crate) fn schema(engine: Engine) -> Schema {
             "CREATE TABLE users (\n  id INTEGER PRIMARY KEY AUTOINCREMENT, -- the key\n  name VARCHAR(255) NOT NULL DEFAULT 'nobody',\n  email TEXT,\n  team_id BIGINT,\n  nickname TEXT,\n  login TEXT,\n  handle TEXT,\n  CONSTRAINT users_name_check CHECK (name <> '')\n)"
                 .into(),
         );
-        if let Some(id) = table.columns.first_mut() {
-            id.data_type = "INTEGER".into();
+        let declared = [("id", "INTEGER"), ("name", "VARCHAR(255)")];
+        for (name, data_type) in declared {
+            for column in table.columns.iter_mut().filter(|c| c.name == name) {
+                column.data_type = data_type.into();
+            }
         }
     }
+    schema.views.insert(
+        TableName::parse("mailing"),
+        View {
+            definition: "SELECT email FROM users".into(),
+            reads: vec![users.clone()],
+            ..View::default()
+        },
+    );
     schema.tables.insert(users, table);
     schema.tables.insert(
         TableName::parse("teams"),

@@ -78,6 +78,12 @@ fn value(field: &Field) -> BoxedStrategy<Value> {
                 gate != &json!({}) && says("deploy")
             })
             .boxed(),
+        FieldKind::Part(part @ (Part::Columns | Part::Constraints)) => {
+            let item = part.item().expect("its items have one shape");
+            proptest::collection::vec(mapping(item, None), 1..4)
+                .prop_map(|items| json!(items))
+                .boxed()
+        }
         FieldKind::Part(Part::Operations) => list(shapes(), "type"),
         FieldKind::Part(Part::Checks) => list(checks(), "check"),
         FieldKind::Part(Part::Phases) => proptest::collection::vec(mapping(&PHASE, None), 1..4)

@@ -214,6 +214,8 @@ fn word(check: Check) -> &'static str {
         Check::IndexExists => "index_exists",
         Check::BackfillComplete => "backfill_complete",
         Check::ColumnsMatch => "columns_match",
+        Check::ConstraintValid => "constraint_valid",
+        Check::RowCountMatch => "row_count_match",
         Check::Custom => "custom",
     }
 }

@@ -1,0 +1,124 @@
+//! create_view: a query under a name.
+
+use serde::{Deserialize, Serialize};
+
+use super::behave::{Behave, Draft, Subject, Undo};
+use super::{mysql, sqlite};
+use crate::dialect::{expression, lexer, quote, reads};
+use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
+use crate::plan::{Lock, Statement};
+use crate::schema::{Refusal, TableName, World};
+
+/// Creates a view.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateView {
+    /// The view's name.
+    pub name: String,
+    /// Its SELECT.
+    pub sql: String,
+}
+
+impl CreateView {
+    /// Its fields.
+    pub const SHAPE: Shape = Shape {
+        word: "create_view",
+        title: "Create a view",
+        help: "A query under a name of its own.",
+        fields: &[
+            Field::required("name", "Name", FieldKind::NewName, "The view's name."),
+            Field::required("sql", "Query", FieldKind::Sql, "Its SELECT, alone."),
+        ],
+    };
+
+    /// The query without a semicolon at its end.
+    fn query(&self) -> &str {
+        self.sql.trim().trim_end_matches(';').trim_end()
+    }
+}
+
+/// What drops a view where it is there.
+pub(super) fn drop(world: &World, view: &TableName, where_there: bool) -> Result<Draft, Refusal> {
+    let condition = if where_there { "IF EXISTS " } else { "" };
+    let sql = format!("DROP VIEW {condition}{}", quote::table(world.engine, view));
+    let statement = match world.engine {
+        Engine::PostgreSql => Statement::brief(sql, Lock::AccessExclusive),
+        Engine::MySql | Engine::MariaDb => return mysql::not_yet(world),
+        Engine::Sqlite => sqlite::write(sql),
+    };
+    let title = format!("Drop view {view}");
+    Ok(Draft::transaction(title, view, vec![statement]))
+}
+
+impl Behave for CreateView {
+    fn phase_kind(&self) -> PhaseKind {
+        PhaseKind::Expand
+    }
+
+    fn tables(&self) -> Vec<TableName> {
+        let mut tables = vec![TableName::parse(&self.name)];
+        // Its engine is not known here; the names of tables are read alike by all.
+        tables.extend(reads::tables(Engine::PostgreSql, self.query()));
+        tables
+    }
+
+    fn subject(&self) -> Subject {
+        (Some(TableName::parse(&self.name)), None)
+    }
+
+    fn apply(&self, world: &mut World) -> Result<(), Refusal> {
+        let engine = world.engine;
+        let query = self.query();
+        if let Some(problem) = expression::expression_problem(engine, query) {
+            return Err(Refusal::new("sql", problem));
+        }
+        let selects = lexer::significant(engine, query).is_ok_and(|tokens| {
+            tokens.first().is_some_and(|t| {
+                t.is("select") || t.is("with") || t.is("values") || t.is_symbol("(")
+            })
+        });
+        if !selects {
+            return Err(Refusal::new(
+                "sql",
+                "the query alone is wanted, and it begins with SELECT, WITH or VALUES",
+            ));
+        }
+        world.create_view(&TableName::parse(&self.name), query)
+    }
+
+    fn compile(&self, before: &World) -> Result<Vec<Draft>, Refusal> {
+        let view = TableName::parse(&self.name);
+        let sql = format!(
+            "CREATE VIEW {} AS\n{}",
+            quote::table(before.engine, &view),
+            self.query()
+        );
+        let statement = match before.engine {
+            Engine::PostgreSql => Statement::brief(sql, Lock::AccessShare),
+            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
+            Engine::Sqlite => sqlite::write(sql),
+        };
+        let draft = Draft::transaction(format!("Create view {view}"), &view, vec![statement]);
+        Ok(vec![
+            reads::tables(before.engine, self.query())
+                .iter()
+                .fold(draft, Draft::touching),
+        ])
+    }
+
+    fn undo(&self, before: &World) -> Result<Undo, Refusal> {
+        Ok(Undo::whole(vec![drop(
+            before,
+            &TableName::parse(&self.name),
+            true,
+        )?]))
+    }
+
+    fn sample() -> Self {
+        Self {
+            name: "members".into(),
+            sql: "SELECT u.id, u.name, t.title FROM users u JOIN teams t ON t.id = u.team_id"
+                .into(),
+        }
+    }
+}

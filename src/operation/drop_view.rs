@@ -1,0 +1,137 @@
+//! drop_view: a view goes.
+
+use serde::{Deserialize, Serialize};
+
+use super::behave::{Behave, Draft, Loss, Subject, Undo};
+use super::{create_view, sqlite};
+use crate::dialect::quote;
+use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
+use crate::plan::{Lock, Statement};
+use crate::schema::{Refusal, TableName, View, World};
+
+/// Drops a view.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DropView {
+    /// The view's name.
+    pub name: String,
+}
+
+impl DropView {
+    /// Its fields.
+    pub const SHAPE: Shape = Shape {
+        word: "drop_view",
+        title: "Drop a view",
+        help: "Applications that read it fail from then on.",
+        fields: &[Field::required(
+            "name",
+            "Name",
+            FieldKind::Table,
+            "The view.",
+        )],
+    };
+}
+
+/// What makes the view again, with all that hung on it.
+fn again(engine: Engine, name: &TableName, view: &View) -> Vec<Statement> {
+    let sql_name = quote::table(engine, name);
+    let query = view.definition.trim().trim_end_matches(';');
+    let columns = if view.columns.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", quote::names(engine, &view.columns))
+    };
+    let options = if view.options.is_empty() {
+        String::new()
+    } else {
+        format!(" WITH ({})", view.options.join(", "))
+    };
+    let sql = format!("CREATE VIEW {sql_name}{columns}{options} AS\n{query}");
+    match engine {
+        Engine::Sqlite => vec![sqlite::write(sql)],
+        Engine::MySql | Engine::MariaDb => vec![Statement::brief(sql, Lock::MetadataExclusive)],
+        Engine::PostgreSql => {
+            let mut out = vec![Statement::brief(sql, Lock::AccessShare)];
+            for (grantee, privilege, grantable) in &view.grants {
+                let option = if *grantable { " WITH GRANT OPTION" } else { "" };
+                out.push(Statement::brief(
+                    format!("GRANT {privilege} ON {sql_name} TO {grantee}{option}"),
+                    Lock::None,
+                ));
+            }
+            if let Some(comment) = &view.comment {
+                out.push(Statement::brief(
+                    format!(
+                        "COMMENT ON VIEW {sql_name} IS {}",
+                        quote::literal(engine, comment)
+                    ),
+                    Lock::ShareUpdateExclusive,
+                ));
+            }
+            out
+        }
+    }
+}
+
+impl Behave for DropView {
+    fn phase_kind(&self) -> PhaseKind {
+        PhaseKind::Contract
+    }
+
+    fn tables(&self) -> Vec<TableName> {
+        vec![TableName::parse(&self.name)]
+    }
+
+    fn subject(&self) -> Subject {
+        (Some(TableName::parse(&self.name)), None)
+    }
+
+    fn apply(&self, world: &mut World) -> Result<(), Refusal> {
+        let name = TableName::parse(&self.name);
+        if world.view(&name).is_some_and(|v| v.materialized) {
+            return Err(Refusal::new(
+                "name",
+                format!(
+                    "{name} is a materialized view; its rows and indexes go with it: use custom_sql, with rollbackSql that makes all of it again"
+                ),
+            ));
+        }
+        world.drop_view(&name).map(|_| ())
+    }
+
+    fn compile(&self, before: &World) -> Result<Vec<Draft>, Refusal> {
+        let name = TableName::parse(&self.name);
+        let draft = create_view::drop(before, &name, false)?;
+        let read = before.view(&name).map(|v| v.reads.clone());
+        Ok(vec![
+            read.unwrap_or_default().iter().fold(draft, Draft::touching),
+        ])
+    }
+
+    fn undo(&self, before: &World) -> Result<Undo, Refusal> {
+        let name = TableName::parse(&self.name);
+        let Some(view) = before.view(&name) else {
+            return Ok(Undo::nothing());
+        };
+        if view.definition.is_empty() {
+            return Ok(Undo {
+                drafts: Vec::new(),
+                loss: Loss::NotSaid,
+            });
+        }
+        let draft = Draft::transaction(
+            format!("Create view {name} again"),
+            &name,
+            again(before.engine, &name, view),
+        );
+        Ok(Undo::whole(vec![
+            view.reads.iter().fold(draft, Draft::touching),
+        ]))
+    }
+
+    fn sample() -> Self {
+        Self {
+            name: "mailing".into(),
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! What brings back what the catalogue knew: a column's definition, and what hung on it.
+
+use super::behave::Draft;
+use super::postgres;
+use crate::dialect::statement::Work;
+use crate::dialect::{create_table, expression, lexer, quote};
+use crate::document::Engine;
+use crate::plan::{Lock, Statement};
+use crate::schema::{Column, Constraint, ConstraintKind, Index, TableName, World};
+
+/// `name type COLLATE c NOT NULL DEFAULT d`, as the catalogue knew the column.
+pub(super) fn definition(engine: Engine, column: &Column, not_null: bool) -> String {
+    let mut out = format!("{} {}", quote::name(engine, &column.name), column.data_type);
+    if let Some(collation) = &column.collation {
+        out.push_str(&format!(" COLLATE {collation}"));
+    }
+    if not_null {
+        out.push_str(" NOT NULL");
+    }
+    if let Some(generated) = &column.generated_as {
+        out.push_str(&format!(" {generated}"));
+    } else if let Some(default) = &column.default {
+        match engine {
+            Engine::PostgreSql | Engine::MySql | Engine::MariaDb => {
+                out.push_str(&format!(" DEFAULT {default}"));
+            }
+            Engine::Sqlite => {
+                out.push(' ');
+                out.push_str(&create_table::default_clause(default));
+            }
+        }
+    }
+    out
+}
+
+/// Comment, privileges and statistics target of a column (PostgreSQL).
+pub(super) fn attributes(table: &TableName, column: &Column) -> Vec<Statement> {
+    let (on, name) = (
+        quote::table(Engine::PostgreSql, table),
+        quote::name(Engine::PostgreSql, &column.name),
+    );
+    let mut out = Vec::new();
+    if let Some(comment) = &column.comment {
+        out.push(Statement::brief(
+            format!(
+                "COMMENT ON COLUMN {on}.{name} IS {}",
+                quote::literal(Engine::PostgreSql, comment)
+            ),
+            Lock::ShareUpdateExclusive,
+        ));
+    }
+    for (grantee, privilege, grantable) in &column.grants {
+        let option = if *grantable { " WITH GRANT OPTION" } else { "" };
+        out.push(Statement::brief(
+            format!("GRANT {privilege} ({name}) ON {on} TO {grantee}{option}"),
+            Lock::None,
+        ));
+    }
+    if let Some(target) = column.statistics {
+        out.push(Statement::brief(
+            format!("ALTER TABLE {on} ALTER COLUMN {name} SET STATISTICS {target}"),
+            Lock::ShareUpdateExclusive,
+        ));
+    }
+    out
+}
+
+/// The sequence behind `nextval('...')`, as SQL.
+pub(super) fn sequence(column: &Column) -> Option<String> {
+    let default = column.default.as_deref()?;
+    let tokens = lexer::significant(Engine::PostgreSql, default).ok()?;
+    match tokens.as_slice() {
+        [next, open, text, ..]
+            if next.is("nextval") && open.is_symbol("(") && text.kind == lexer::Kind::Text =>
+        {
+            Some(text.text.trim_matches('\'').replace("''", "'"))
+        }
+        _ => None,
+    }
+}
+
+/// `CREATE INDEX CONCURRENTLY ...` out of a definition as the catalogue prints it.
+pub(super) fn concurrently(definition: &str) -> String {
+    let tokens = lexer::significant(Engine::PostgreSql, definition).unwrap_or_default();
+    match tokens.iter().take(3).find(|t| t.is("index")) {
+        Some(index) => format!(
+            "{} CONCURRENTLY{}",
+            &definition[..index.end()],
+            &definition[index.end()..]
+        ),
+        None => definition.to_owned(),
+    }
+}
+
+/// Builds an index again, without holding up writers where the engine can.
+pub(super) fn index(world: &World, table: &TableName, index: &Index) -> Draft {
+    match world.engine {
+        Engine::PostgreSql => {
+            postgres::build_index(world, table, &index.name, concurrently(&index.definition))
+        }
+        Engine::Sqlite | Engine::MySql | Engine::MariaDb => Draft::transaction(
+            format!("Build index {} on {table} again", index.name),
+            table,
+            vec![Statement::new(
+                index.definition.clone(),
+                Lock::DatabaseWrite,
+                Work::Index,
+                world.rows(table),
+            )],
+        ),
+    }
+}
+
+/// Adds a constraint again (PostgreSQL), without holding up anybody where that can be.
+pub(super) fn constraint(world: &World, table: &TableName, known: &Constraint) -> Vec<Draft> {
+    let name = quote::name(Engine::PostgreSql, &known.name);
+    let title = format!("Add constraint {} to {table} again", known.name);
+    let add = |lock, work, suffix: &str| {
+        Statement::new(
+            format!(
+                "ALTER TABLE {} ADD CONSTRAINT {name} {}{suffix}",
+                quote::table(Engine::PostgreSql, table),
+                known.definition
+            ),
+            lock,
+            work,
+            world.rows(table),
+        )
+    };
+    let drafts = match known.kind {
+        ConstraintKind::Check | ConstraintKind::ForeignKey => {
+            let lock = match known.kind {
+                ConstraintKind::ForeignKey => Lock::ShareRowExclusive,
+                ConstraintKind::Check | ConstraintKind::Unique | ConstraintKind::Exclude => {
+                    Lock::AccessExclusive
+                }
+            };
+            let mut drafts = vec![Draft::transaction(
+                title,
+                table,
+                vec![add(lock, Work::Brief, " NOT VALID")],
+            )];
+            if known.validated {
+                drafts.push(postgres::validate(world, table, &known.name));
+            }
+            drafts
+        }
+        ConstraintKind::Unique if is_plain_unique(known) => {
+            let index = format!(
+                "CREATE UNIQUE INDEX CONCURRENTLY {name} ON {} ({})",
+                quote::table(Engine::PostgreSql, table),
+                quote::names(Engine::PostgreSql, &known.columns)
+            );
+            let using = format!("ADD CONSTRAINT {name} UNIQUE USING INDEX {name}");
+            vec![
+                postgres::build_index(world, table, &known.name, index),
+                Draft::transaction(title, table, vec![postgres::alter(table, &using)]),
+            ]
+        }
+        ConstraintKind::Unique | ConstraintKind::Exclude => {
+            vec![Draft::transaction(
+                title,
+                table,
+                vec![add(Lock::AccessExclusive, Work::Index, "")],
+            )]
+        }
+    };
+    drafts
+        .into_iter()
+        .map(|draft| known.references.iter().fold(draft, Draft::touching))
+        .collect()
+}
+
+/// `UNIQUE (a, b)` and no more: no INCLUDE, no DEFERRABLE, no NULLS NOT DISTINCT.
+fn is_plain_unique(constraint: &Constraint) -> bool {
+    let tokens = lexer::significant(Engine::PostgreSql, &constraint.definition).unwrap_or_default();
+    matches!(tokens.as_slice(), [unique, open, .., close]
+        if unique.is("unique") && open.is_symbol("(") && close.is_symbol(")"))
+        && !tokens.iter().any(|t| t.is("include"))
+}
+
+/// The indexes of the table that name the column and back no constraint.
+pub(super) fn indexes_on<'w>(world: &'w World, table: &TableName, column: &str) -> Vec<&'w Index> {
+    let engine = world.engine;
+    let known = world.table(table).map(|t| t.indexes.as_slice());
+    known
+        .unwrap_or_default()
+        .iter()
+        .filter(|i| i.constraint.is_none() && i.valid && !i.definition.is_empty())
+        .filter(|i| {
+            let body = i.definition.find('(').map_or("", |at| &i.definition[at..]);
+            i.columns.iter().any(|c| c == column)
+                || i.include.iter().any(|c| c == column)
+                || expression::mentions(engine, body, column)
+        })
+        .collect()
+}
