@@ -9,6 +9,11 @@ impl World {
         self.made.contains(name)
     }
 
+    /// Every view.
+    pub fn views(&self) -> &std::collections::BTreeMap<TableName, View> {
+        &self.views
+    }
+
     /// The view, where it is known.
     pub fn view(&self, name: &TableName) -> Option<&View> {
         self.views.get(name)

@@ -12,4 +12,5 @@ mod inspect;
 mod lifecycle;
 mod locks;
 mod mariadb_inspect;
+mod operations;
 mod shadow;
