@@ -284,7 +284,12 @@ async fn there_and_back(engine: Engine, operation: &Operation) -> Vec<String> {
 
 async fn every_operation(engine: Engine) {
     let mut wrong = Vec::new();
-    for operation in samples() {
+    // Copies and swaps need a shadow table, and have tests of their own beside it.
+    let shadow = ["copy_table", "swap_tables"];
+    for operation in samples()
+        .into_iter()
+        .filter(|o| !shadow.contains(&o.word()))
+    {
         let found = there_and_back(engine, &operation).await;
         wrong.extend(found.iter().map(|w| format!("{}: {w}", operation.word())));
     }
