@@ -99,10 +99,10 @@ impl AddConstraint {
             .map_err(|problem| Refusal::new("sql", problem))
     }
 
-    /// The table pointed to, where it is a foreign key; judged as PostgreSQL reads it, since which
-    /// engine it is is not known here.
-    fn target(&self) -> Option<TableName> {
-        self.body(Engine::PostgreSql).ok()?.references
+    /// The table pointed to, where it is a foreign key, as any engine reads it.
+    fn targets(&self) -> Vec<TableName> {
+        let bodies = Engine::ALL.into_iter().map(|engine| self.body(engine));
+        bodies.filter_map(|body| body.ok()?.references).collect()
     }
 
     /// Columns that the key makes NOT NULL.
@@ -251,7 +251,7 @@ impl Behave for AddConstraint {
 
     fn tables(&self) -> Vec<TableName> {
         let mut tables = vec![TableName::parse(&self.table)];
-        tables.extend(self.target());
+        tables.extend(self.targets());
         tables
     }
 

@@ -326,8 +326,8 @@ impl Behave for CreateTable {
 
     fn tables(&self) -> Vec<TableName> {
         let mut tables = vec![TableName::parse(&self.table)];
-        // Which engine it is for is not known here; names of tables are read alike by all.
-        tables.extend(self.targets(Engine::PostgreSql));
+        // Which engine it is for is not known here: one name too many does no harm.
+        tables.extend(Engine::ALL.into_iter().flat_map(|e| self.targets(e)));
         tables
     }
 

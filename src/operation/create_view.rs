@@ -57,8 +57,9 @@ impl Behave for CreateView {
 
     fn tables(&self) -> Vec<TableName> {
         let mut tables = vec![TableName::parse(&self.name)];
-        // Its engine is not known here; the names of tables are read alike by all.
-        tables.extend(reads::tables(Engine::PostgreSql, self.query()));
+        // Which engine it is for is not known here: one name too many does no harm.
+        let read = Engine::ALL.into_iter();
+        tables.extend(read.flat_map(|engine| reads::tables(engine, self.query())));
         tables
     }
 
