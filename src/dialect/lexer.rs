@@ -7,7 +7,7 @@ use crate::document::Engine;
 pub enum Kind {
     /// Blanks and line ends.
     Space,
-    /// `-- ...` or `/* ... */`.
+    /// `-- ...` or `/* ... */`; on MySQL and MariaDB `# ...`, too.
     Comment,
     /// A keyword or a bare name.
     Word,
@@ -19,7 +19,8 @@ pub enum Kind {
     Number,
     /// `$1`, `?`, `:name`.
     Parameter,
-    /// One character of anything else.
+    /// One character of anything else; on MySQL and MariaDB a whole `/*! ... */`, which is no
+    /// comment: the server runs what is in it.
     Symbol,
 }
 
@@ -189,17 +190,29 @@ fn next(engine: Engine, rest: &str) -> Result<(Kind, usize), &'static str> {
     let second = rest[first.len_utf8()..].chars().next();
     let run = |belongs: &dyn Fn(char) -> bool| rest.find(|c| !belongs(c)).unwrap_or(rest.len());
     let postgres = engine == Engine::PostgreSql;
+    let family = engine.is_mysql_family();
+    // Two hyphens are two signs there, unless a blank follows.
+    let dashes = |rest: &str| {
+        !family || rest[2..].chars().next().is_none_or(|c| c.is_whitespace() || c.is_control())
+    };
     match (first, second) {
         (c, _) if c.is_whitespace() => Ok((Kind::Space, run(&char::is_whitespace))),
-        ('-', Some('-')) => Ok((Kind::Comment, run(&|c| c != '\n'))),
-        ('/', Some('*')) => Ok((Kind::Comment, block_comment(rest, postgres)?)),
+        ('#', _) if family => Ok((Kind::Comment, run(&|c| c != '\n'))),
+        ('-', Some('-')) if dashes(rest) => Ok((Kind::Comment, run(&|c| c != '\n'))),
+        ('/', Some('*')) if family && (rest.starts_with("/*!") || rest.starts_with("/*M!")) => {
+            Ok((Kind::Symbol, block_comment(rest, engine)?))
+        }
+        ('/', Some('*')) => Ok((Kind::Comment, block_comment(rest, engine)?)),
+        ('\'' | '"', _) if family => {
+            Ok((Kind::Text, quoted(rest, first, true).ok_or("a string")?))
+        }
         ('\'', _) => Ok((Kind::Text, quoted(rest, '\'', false).ok_or("a string")?)),
         ('e' | 'E', Some('\'')) if postgres => {
             let inner = quoted(&rest[1..], '\'', true).ok_or("a string")?;
             Ok((Kind::Text, inner + 1))
         }
         ('b' | 'B' | 'x' | 'X' | 'n' | 'N', Some('\'')) => {
-            let inner = quoted(&rest[1..], '\'', false).ok_or("a string")?;
+            let inner = quoted(&rest[1..], '\'', family).ok_or("a string")?;
             Ok((Kind::Text, inner + 1))
         }
         ('u' | 'U', Some('&')) if postgres && rest[2..].starts_with(['\'', '"']) => {
@@ -210,7 +223,7 @@ fn next(engine: Engine, rest: &str) -> Result<(Kind, usize), &'static str> {
         }
         ('"', _) => Ok((Kind::QuotedName, quoted(rest, '"', false).ok_or("a name")?)),
         ('`', _) if !postgres => Ok((Kind::QuotedName, quoted(rest, '`', false).ok_or("a name")?)),
-        ('[', _) if !postgres => {
+        ('[', _) if engine == Engine::Sqlite => {
             let end = rest.find(']').ok_or("a name")?;
             Ok((Kind::QuotedName, end + 1))
         }
@@ -269,7 +282,8 @@ fn quoted(text: &str, quote: char, backslash: bool) -> Option<usize> {
 }
 
 /// Length of a block comment; PostgreSQL's nest, SQLite's end with the text.
-fn block_comment(text: &str, nests: bool) -> Result<usize, &'static str> {
+fn block_comment(text: &str, engine: Engine) -> Result<usize, &'static str> {
+    let nests = engine == Engine::PostgreSql;
     let bytes = text.as_bytes();
     let (mut at, mut depth) = (2, 1);
     while at + 1 < bytes.len() {
@@ -288,10 +302,9 @@ fn block_comment(text: &str, nests: bool) -> Result<usize, &'static str> {
             _ => at += 1,
         }
     }
-    if nests {
-        Err("a comment")
-    } else {
-        Ok(text.len())
+    match engine {
+        Engine::PostgreSql | Engine::MySql | Engine::MariaDb => Err("a comment"),
+        Engine::Sqlite => Ok(text.len()),
     }
 }
 
@@ -388,6 +401,29 @@ mod tests {
         );
         assert!(tokens(Engine::PostgreSql, "$a$ b").is_err());
         assert!(tokens(Engine::PostgreSql, "/* /* */").is_err());
+    }
+
+    #[test]
+    fn mysqls_comments_strings_and_names() {
+        use Kind::*;
+        assert_eq!(
+            texts(
+                Engine::MySql,
+                "a--1 -- b\n#c\n'd\\'e' \"f\"\"g\" `h``i` /*!80000 x*/ /* y */"
+            ),
+            [
+                (Word, "a"),
+                (Symbol, "-"),
+                (Symbol, "-"),
+                (Number, "1"),
+                (Text, "'d\\'e'"),
+                (Text, "\"f\"\"g\""),
+                (QuotedName, "`h``i`"),
+                (Symbol, "/*!80000 x*/"),
+            ]
+        );
+        assert!(tokens(Engine::MariaDb, "/* x").is_err());
+        assert!(tokens(Engine::MariaDb, "'x\\'").is_err());
     }
 
     proptest::proptest! {

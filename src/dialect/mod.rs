@@ -2,6 +2,7 @@
 
 pub mod classify;
 pub mod constraint;
+pub mod column_definition;
 pub mod create_table;
 pub mod expression;
 pub mod lexer;

@@ -100,12 +100,15 @@ fn push<'a>(engine: Engine, out: &mut Vec<&'a str>, statement: &'a str) {
 }
 
 /// Semicolons inside do not end the statement: `CREATE TRIGGER ... BEGIN ...; END` on SQLite,
-/// `CREATE FUNCTION ... BEGIN ATOMIC ...; END` on PostgreSQL, CASE ... END within either.
+/// `CREATE FUNCTION ... BEGIN ATOMIC ...; END` on PostgreSQL, the bodies of triggers and procedures
+/// on MySQL and MariaDB, CASE ... END within any of them.
 #[derive(Default)]
 struct Body {
     words: Vec<String>,
     creates: bool,
     depth: u32,
+    /// Whether the last word was END: IF, CASE and the like after it belong to it.
+    ended: bool,
 }
 
 impl Body {
@@ -114,19 +117,27 @@ impl Body {
     }
 
     fn meet(&mut self, token: &Token<'_>) {
-        if self.words.len() < 5 {
+        // `CREATE DEFINER = ada@localhost TRIGGER`.
+        let defined = self.words.get(1).is_some_and(|w| w == "DEFINER");
+        if self.words.len() < if defined { 10 } else { 5 } {
             self.words.push(token.text.to_uppercase());
             self.creates = self.words.first().is_some_and(|w| w == "CREATE")
                 && self
                     .words
                     .iter()
-                    .any(|w| matches!(w.as_str(), "TRIGGER" | "FUNCTION" | "PROCEDURE"));
+                    .any(|w| matches!(w.as_str(), "TRIGGER" | "FUNCTION" | "PROCEDURE" | "EVENT"));
         }
         if !self.creates {
             return;
         }
+        let ended = std::mem::replace(&mut self.ended, token.is("END"));
+        if ended && token.is("CASE") {
+            return;
+        }
         let opens = token.is("BEGIN") || (self.depth > 0 && token.is("CASE"));
-        if opens {
+        // `END IF` ends no BEGIN.
+        let inner = ["IF", "LOOP", "WHILE", "REPEAT", "FOR"];
+        if opens || (ended && inner.iter().any(|w| token.is(w))) {
             self.depth += 1;
         } else if token.is("END") {
             self.depth = self.depth.saturating_sub(1);
@@ -154,6 +165,17 @@ mod tests {
                 "SELECT ';'; -- a;b\nDO $$ BEGIN PERFORM 1; END $$;; /* ; */"
             ),
             ["SELECT ';'", "-- a;b\nDO $$ BEGIN PERFORM 1; END $$"]
+        );
+    }
+
+    #[test]
+    fn bodies_on_mysql_stay_together() {
+        let trigger = "CREATE DEFINER = ada@localhost TRIGGER t BEFORE INSERT ON u FOR EACH ROW \
+            BEGIN IF NEW.a IS NULL THEN SET NEW.a = CASE WHEN 1 THEN 2 END; END IF; \
+            CASE NEW.b WHEN 1 THEN SET NEW.b = 2; END CASE; END";
+        assert_eq!(
+            sqls(Engine::MySql, &format!("{trigger}; SELECT 1 # ;\n; SELECT ';\\';'")),
+            [trigger, "SELECT 1 # ;", "SELECT ';\\';'"]
         );
     }
 
