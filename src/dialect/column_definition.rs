@@ -181,8 +181,33 @@ pub fn is_text(data_type: &str) -> bool {
         || word.ends_with("text")
         || matches!(
             word.as_str(),
-            "enum" | "set" | "character" | "json" | "long" | "varcharacter"
+            "enum" | "set" | "character" | "long" | "varcharacter"
         )
+}
+
+/// The condition that two values are the same, NULL being a value. Texts are compared letter by
+/// letter, which the columns' collations may not do; so are values of a type that is not known.
+pub fn same(data_type: Option<&str>, left: &str, right: &str) -> String {
+    if data_type.is_none_or(is_text) {
+        let exact = |value: &str| format!("CAST(CONVERT({value} USING utf8mb4) AS BINARY)");
+        format!("{} <=> {}", exact(left), exact(right))
+    } else {
+        format!("{left} <=> {right}")
+    }
+}
+
+/// The condition that they differ.
+pub fn differ(data_type: Option<&str>, left: &str, right: &str) -> String {
+    format!("NOT ({})", same(data_type, left, right))
+}
+
+/// The condition that a column is in a trigger's new row what it was.
+pub fn unchanged(data_type: Option<&str>, name: &str) -> String {
+    if data_type.is_none_or(is_text) {
+        format!("CAST(NEW.{name} AS BINARY) <=> CAST(OLD.{name} AS BINARY)")
+    } else {
+        format!("NEW.{name} <=> OLD.{name}")
+    }
 }
 
 #[cfg(test)]

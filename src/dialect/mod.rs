@@ -1,5 +1,6 @@
-//! PostgreSQL and SQLite: quoting, reading SQL, locks, and the statements that operations need.
+//! What the engines differ in: quoting, reading SQL, types, locks, and how a catalogue is asked.
 
+pub mod catalogue;
 pub mod classify;
 pub mod constraint;
 pub mod column_definition;

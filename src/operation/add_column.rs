@@ -6,7 +6,7 @@ use super::behave::{Behave, Draft, Subject, Undo};
 use super::{DefaultValue, default, mysql, postgres, sqlite};
 use crate::dialect::expression::{self, Volatility};
 use crate::dialect::statement::Work;
-use crate::dialect::{create_table, lexer, quote};
+use crate::dialect::{catalogue, column_definition, create_table, lexer, quote};
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::plan::{Lock, Statement};
 use crate::schema::{Column, Refusal, TableName, World};
@@ -104,18 +104,22 @@ impl AddColumn {
 
     /// `name type NOT NULL DEFAULT 1`.
     fn definition(&self, engine: Engine) -> String {
-        let mut out = format!(
-            "{} {}",
-            quote::name(engine, &self.column),
-            self.data_type.trim()
-        );
+        let name = quote::name(engine, &self.column);
+        let mut out = format!("{name} {}", self.data_type.trim());
         if !self.nullable {
             out.push_str(" NOT NULL");
+        } else if engine.is_mysql_family()
+            && column_definition::type_word(&self.data_type) == "timestamp"
+        {
+            // Older settings would make it NOT NULL by themselves.
+            out.push_str(" NULL");
         }
         if let Some(default) = self.default_sql(engine) {
             match engine {
-                Engine::PostgreSql | Engine::MySql | Engine::MariaDb => {
-                    out.push_str(&format!(" DEFAULT {default}"));
+                Engine::PostgreSql => out.push_str(&format!(" DEFAULT {default}")),
+                Engine::MySql | Engine::MariaDb => {
+                    let value = column_definition::default_value(engine, &self.data_type, &default);
+                    out.push_str(&format!(" DEFAULT {value}"));
                 }
                 Engine::Sqlite => {
                     out.push(' ');
@@ -170,6 +174,71 @@ impl AddColumn {
     }
 }
 
+impl AddColumn {
+    /// What MySQL and MariaDB add only by a copy of the table, or fill with what nobody meant.
+    fn mysql_refuses(&self, engine: Engine) -> Result<(), Refusal> {
+        let title = engine.title();
+        let words = lexer::significant(engine, &self.data_type).unwrap_or_default();
+        for (word, remedy) in [
+            (
+                "auto_increment",
+                "copy the table into one that has it (copy_table, swap_tables)",
+            ),
+            ("unique", "add a unique index afterwards (add_unique)"),
+            (
+                "primary",
+                "copy the table into one with that key (copy_table, swap_tables)",
+            ),
+            (
+                "stored",
+                "use a VIRTUAL one, or a plain column and a backfill",
+            ),
+            (
+                "persistent",
+                "use a VIRTUAL one, or a plain column and a backfill",
+            ),
+        ] {
+            if words.iter().any(|t| t.is(word)) {
+                return Err(Refusal::new(
+                    "dataType",
+                    format!(
+                        "{title} adds no column that is {} without making the table anew; {remedy}",
+                        word.to_uppercase()
+                    ),
+                ));
+            }
+        }
+        let default = self.default_sql(engine);
+        let is_null = default
+            .as_deref()
+            .is_none_or(|d| d.eq_ignore_ascii_case("null"));
+        let generated = words.iter().any(|t| t.is("as"));
+        if !self.nullable && is_null && !generated {
+            return Err(Refusal::new(
+                "nullable",
+                format!(
+                    "{title} would fill the rows that are there with an empty text or 0; add it nullable, backfill it and then use set_not_null (the pattern add-required-column)"
+                ),
+            ));
+        }
+        let Some(default) = default.filter(|_| !is_null) else {
+            return Ok(());
+        };
+        let value = column_definition::default_value(engine, &self.data_type, &default);
+        let literal = expression::is_plain_literal(engine, &default);
+        let evaluated = value.starts_with('(') && !(literal && engine == Engine::MariaDb);
+        if evaluated {
+            return Err(Refusal::new(
+                "defaultValue",
+                format!(
+                    "{title} would copy the whole table to work out {value} for each row; add the column without a default, use set_default for new rows and backfill the others"
+                ),
+            ));
+        }
+        Ok(())
+    }
+}
+
 impl Behave for AddColumn {
     fn data_types(&self) -> Vec<&str> {
         vec![&self.data_type]
@@ -204,10 +273,15 @@ impl Behave for AddColumn {
             return Err(Refusal::new("defaultValue", problem));
         }
         match world.engine {
-            Engine::PostgreSql | Engine::MySql | Engine::MariaDb => {}
+            Engine::PostgreSql => {}
+            Engine::MySql | Engine::MariaDb => self.mysql_refuses(world.engine)?,
             Engine::Sqlite => self.sqlite_refuses()?,
         }
+        let definition = self.definition(world.engine);
+        let name = quote::name(world.engine, &self.column);
+        let behind = definition[name.len()..].trim().to_owned();
         let column = Column {
+            definition: world.engine.is_mysql_family().then_some(behind),
             name: self.column.clone(),
             data_type: self.data_type.trim().to_owned(),
             nullable: self.nullable,
@@ -215,7 +289,6 @@ impl Behave for AddColumn {
             ..Column::default()
         };
         world.add_column(&table, column)?;
-        let definition = self.definition(world.engine);
         world.edit_text(&table, "column", |text| {
             text.add_column(&definition);
             Ok(())
@@ -238,7 +311,15 @@ impl Behave for AddColumn {
                 };
                 Statement::new(sql, Lock::AccessExclusive, work, before.rows(&table))
             }
-            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
+            Engine::MySql | Engine::MariaDb => {
+                let action = format!("ADD COLUMN {}", self.definition(before.engine));
+                return Ok(vec![mysql::ddl(
+                    format!("Add column {table}.{}", self.column),
+                    &table,
+                    mysql::alter(before, &table, &action, mysql::How::Instant),
+                    &catalogue::column(before.engine, &table, &self.column),
+                )]);
+            }
             Engine::Sqlite => sqlite::write(sql),
         };
         Ok(vec![Draft::transaction(
@@ -255,7 +336,13 @@ impl Behave for AddColumn {
             Engine::PostgreSql => {
                 postgres::alter(&table, &format!("DROP COLUMN IF EXISTS {column}"))
             }
-            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
+            Engine::MySql | Engine::MariaDb => {
+                return Ok(Undo::whole(vec![mysql::drop_column(
+                    before,
+                    &table,
+                    &self.column,
+                )]));
+            }
             Engine::Sqlite => sqlite::write(format!(
                 "ALTER TABLE {} DROP COLUMN {column}",
                 quote::table(before.engine, &table)

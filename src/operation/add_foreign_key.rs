@@ -6,9 +6,9 @@ use super::behave::{Behave, Draft, Subject, Undo};
 use super::drop_constraint::{add_to, refuse_taken, undo_added};
 use super::{mysql, postgres, sqlite};
 use crate::dialect::quote;
-use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
-use crate::plan::{Lock, Statement};
-use crate::schema::{Constraint, ConstraintKind, Refusal, TableName, World};
+use crate::document::{Check, Engine, Expect, Field, FieldKind, PhaseKind, Shape};
+use crate::plan::{Lock, PlannedCheck, Statement};
+use crate::schema::{Constraint, ConstraintKind, Index, Refusal, TableName, World};
 
 /// What happens to the rows that point to a row which goes or changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,7 +165,121 @@ impl AddForeignKey {
     }
 }
 
+impl AddForeignKey {
+    /// The columns pointed to: as given, else the primary key.
+    fn pointed_to(&self, world: &World) -> Option<Vec<String>> {
+        let target = TableName::parse(&self.ref_table);
+        self.ref_columns
+            .clone()
+            .or_else(|| world.table(&target).map(|t| t.primary_key.clone()))
+            .filter(|columns| !columns.is_empty())
+    }
+
+    /// MySQL and MariaDB want the columns pointed to spelled out.
+    fn definition_in(&self, world: &World) -> String {
+        let spelled = Self {
+            ref_columns: self.pointed_to(world),
+            ..self.clone()
+        };
+        spelled.definition(world.engine)
+    }
+
+    /// The index that such a key needs, under the key's name: the server would make it anyway.
+    fn index_definition(&self, engine: Engine) -> String {
+        let keys: Vec<String> = self
+            .columns
+            .iter()
+            .map(|c| quote::name(engine, c))
+            .collect();
+        let table = TableName::parse(&self.table);
+        mysql::index_definition(engine, &table, &self.constraint_name, false, &keys)
+    }
+
+    /// What MySQL and MariaDB refuse, or would let through with their checks off.
+    fn mysql_refuses(&self, world: &World, target: &TableName) -> Result<(), Refusal> {
+        let title = world.engine.title();
+        for (field, action) in [("onDelete", self.on_delete), ("onUpdate", self.on_update)] {
+            if action == Some(ReferentialAction::SetDefault) {
+                return Err(Refusal::new(
+                    field,
+                    "InnoDB knows no SET DEFAULT; use SET NULL, CASCADE or RESTRICT",
+                ));
+            }
+        }
+        let Some(pointed_to) = self.pointed_to(world) else {
+            return Err(Refusal::new(
+                "refColumns",
+                format!(
+                    "{title} wants the columns pointed to spelled out, and the primary key of {target} is not known here"
+                ),
+            ));
+        };
+        if world.is_whole(target) && !mysql::leads(world, target, &pointed_to) {
+            return Err(Refusal::new(
+                "refColumns",
+                format!(
+                    "no index of {target} begins with {}, which a foreign key needs; add a unique one first (add_unique)",
+                    pointed_to.join(", ")
+                ),
+            ));
+        }
+        Ok(())
+    }
+}
+
 impl Behave for AddForeignKey {
+    fn checks(&self, before: &World) -> Vec<PlannedCheck> {
+        let engine = before.engine;
+        if !engine.is_mysql_family() {
+            return Vec::new();
+        }
+        let (table, target) = (
+            TableName::parse(&self.table),
+            TableName::parse(&self.ref_table),
+        );
+        let own = |c: &String| {
+            format!(
+                "{}.{}",
+                quote::name(engine, &table.name),
+                quote::name(engine, c)
+            )
+        };
+        let whole: Vec<String> = self
+            .columns
+            .iter()
+            .map(|c| format!("{} IS NOT NULL", own(c)))
+            .collect();
+        let found: Vec<String> = self
+            .columns
+            .iter()
+            .zip(self.pointed_to(before).unwrap_or_default())
+            .map(|(c, there)| format!("pointed.{} = {}", quote::name(engine, &there), own(c)))
+            .collect();
+        let from = format!(
+            "FROM {} WHERE {} AND NOT EXISTS (SELECT 1 FROM {} AS pointed WHERE {})",
+            quote::table(engine, &table),
+            whole.join(" AND "),
+            quote::table(engine, &target),
+            found.join(" AND ")
+        );
+        let key = before
+            .table(&table)
+            .map(|t| t.primary_key.clone())
+            .unwrap_or_default();
+        let keys = quote::names(engine, &key);
+        vec![PlannedCheck {
+            check: Check::Custom,
+            sql: format!("SELECT count(*) {from}"),
+            expect: Some(Expect::Zero),
+            error_message: format!(
+                "rows of {table} point to no row of {target}: {} holds for new rows only; mend them or remove them (the pattern add-foreign-key)",
+                self.constraint_name
+            ),
+            list: (!key.is_empty())
+                .then(|| format!("SELECT {keys} {from} ORDER BY {keys} LIMIT 5")),
+        }]
+    }
+
     fn phase_kind(&self) -> PhaseKind {
         PhaseKind::Contract
     }
@@ -208,6 +322,21 @@ impl Behave for AddForeignKey {
             ));
         }
         refuse_taken(world, &table, &self.constraint_name)?;
+        if world.engine.is_mysql_family() {
+            self.mysql_refuses(world, &target)?;
+            if !mysql::leads(world, &table, &self.columns) {
+                world.add_relation("constraintName", &table, &self.constraint_name)?;
+                let definition = self.index_definition(world.engine);
+                world.table_mut("table", &table)?.indexes.push(Index {
+                    name: self.constraint_name.clone(),
+                    columns: self.columns.clone(),
+                    method: "btree".to_owned(),
+                    valid: true,
+                    definition,
+                    ..Index::default()
+                });
+            }
+        }
         if world.engine == Engine::PostgreSql
             && world.version < 180_000
             && world.table(&table).is_some_and(|t| t.partitioned)
@@ -227,7 +356,11 @@ impl Behave for AddForeignKey {
             name: self.constraint_name.clone(),
             kind: ConstraintKind::ForeignKey,
             columns: self.columns.clone(),
-            definition: self.definition(world.engine),
+            definition: if world.engine.is_mysql_family() {
+                self.definition_in(world)
+            } else {
+                self.definition(world.engine)
+            },
             validated: true,
             references: Some(target),
         };
@@ -259,7 +392,29 @@ impl Behave for AddForeignKey {
                     postgres::validate(before, &table, &self.constraint_name).touching(&target),
                 ])
             }
-            Engine::MySql | Engine::MariaDb => mysql::not_yet(before),
+            Engine::MySql | Engine::MariaDb => {
+                let mut drafts = Vec::new();
+                if !mysql::leads(before, &table, &self.columns) {
+                    drafts.push(mysql::build_index(
+                        before,
+                        &table,
+                        &self.constraint_name,
+                        &self.index_definition(before.engine),
+                    ));
+                }
+                let definition = self.definition_in(before);
+                drafts.push(
+                    mysql::add_foreign_key(
+                        before,
+                        &table,
+                        &self.constraint_name,
+                        &definition,
+                        title,
+                    )
+                    .touching(&target),
+                );
+                Ok(drafts)
+            }
             Engine::Sqlite => Ok(vec![
                 sqlite::rebuild(before, &table, "columns", title, |text| {
                     text.add_constraint(&add);
@@ -271,6 +426,18 @@ impl Behave for AddForeignKey {
     }
 
     fn undo(&self, before: &World) -> Result<Undo, Refusal> {
+        if before.engine.is_mysql_family() {
+            let table = TableName::parse(&self.table);
+            let target = TableName::parse(&self.ref_table);
+            let name = &self.constraint_name;
+            let key = ConstraintKind::ForeignKey;
+            let drop = mysql::drop_constraint(before, &table, name, Some(key));
+            let mut drafts = vec![drop.touching(&target)];
+            if !mysql::leads(before, &table, &self.columns) {
+                drafts.push(mysql::drop_index(before, &table, name));
+            }
+            return Ok(Undo::whole(drafts));
+        }
         let mut undo = undo_added(
             before,
             &TableName::parse(&self.table),

@@ -115,6 +115,11 @@ impl AddIndex {
             return Ok(quote::name(engine, key));
         }
         let bare = key.trim();
+        if engine.is_mysql_family()
+            && let Some(key) = mysql::prefix_key(world, table, bare)
+        {
+            return Ok(key);
+        }
         let refuse = |problem| Refusal::new("columns", format!("{bare}: {problem}"));
         let tokens = match lexer::significant(engine, bare) {
             Ok(tokens) => tokens,
@@ -181,6 +186,44 @@ impl AddIndex {
     }
 }
 
+impl AddIndex {
+    /// What no index of MySQL or MariaDB can be.
+    fn mysql_refuses(&self, world: &World, table: &TableName) -> Result<(), Refusal> {
+        let (engine, title) = (world.engine, world.engine.title());
+        if self.predicate.is_some() {
+            return Err(Refusal::new(
+                "where",
+                format!(
+                    "{title} has no partial indexes; leave the condition out, or index a generated column that is NULL where it does not hold"
+                ),
+            ));
+        }
+        if self.method.as_deref().is_some_and(|m| m != "btree") {
+            return Err(Refusal::new(
+                "method",
+                format!(
+                    "InnoDB's indexes are B-trees; leave the method out, or use custom_sql for a FULLTEXT or SPATIAL one, which keeps writers out while it is built on {title}"
+                ),
+            ));
+        }
+        for key in &self.columns {
+            let bare = key.trim();
+            mysql::refuse_long_key(world, table, "columns", bare)?;
+            let is_name = world.column(table, bare).is_some()
+                || mysql::prefix_key(world, table, bare).is_some();
+            if engine == Engine::MariaDb && !is_name && bare.contains('(') {
+                return Err(Refusal::new(
+                    "columns",
+                    format!(
+                        "{bare}: MariaDB has no index on an expression; add a VIRTUAL generated column with it, and index that"
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Behave for AddIndex {
     fn phase_kind(&self) -> PhaseKind {
         PhaseKind::Expand
@@ -199,6 +242,9 @@ impl Behave for AddIndex {
         let engine = world.engine;
         if self.columns.is_empty() {
             return Err(Refusal::new("columns", "an index needs a column"));
+        }
+        if engine.is_mysql_family() {
+            self.mysql_refuses(world, &table)?;
         }
         if engine == Engine::Sqlite && self.method.is_some() {
             return Err(Refusal::new(
@@ -256,6 +302,9 @@ impl Behave for AddIndex {
         if engine == Engine::Sqlite {
             entry.dependents.push(definition);
         }
+        if engine.is_mysql_family() && self.unique {
+            mysql::note_unique(world, &table, &self.name(), &self.columns)?;
+        }
         Ok(())
     }
 
@@ -264,7 +313,10 @@ impl Behave for AddIndex {
         let name = self.name();
         let (lock, concurrent) = match before.engine {
             Engine::PostgreSql => (Lock::Share, self.concurrent),
-            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
+            Engine::MySql | Engine::MariaDb => {
+                let sql = self.sql(before, false)?;
+                return Ok(vec![mysql::build_index(before, &table, &name, &sql)]);
+            }
             Engine::Sqlite => (Lock::DatabaseWrite, false),
         };
         let sql = self.sql(before, concurrent)?;
@@ -283,7 +335,7 @@ impl Behave for AddIndex {
         let name = self.name();
         Ok(Undo::whole(vec![match before.engine {
             Engine::PostgreSql => postgres::drop_index(&table, &name),
-            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
+            Engine::MySql | Engine::MariaDb => mysql::drop_index(before, &table, &name),
             Engine::Sqlite => Draft::transaction(
                 format!("Drop index {name} of {table}"),
                 &table,

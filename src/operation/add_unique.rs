@@ -101,6 +101,30 @@ impl Behave for AddUnique {
                 ..Index::default()
             });
         }
+        if world.engine.is_mysql_family() {
+            for column in &self.columns {
+                mysql::refuse_long_key(world, &table, "columns", column)?;
+            }
+            world.add_relation("constraintName", &table, &self.constraint_name)?;
+            let engine = world.engine;
+            let definition = mysql::index_definition(
+                engine,
+                &table,
+                &self.constraint_name,
+                true,
+                &self.keys(engine),
+            );
+            world.table_mut("table", &table)?.indexes.push(Index {
+                name: self.constraint_name.clone(),
+                columns: self.columns.clone(),
+                unique: true,
+                method: "btree".to_owned(),
+                valid: true,
+                definition,
+                ..Index::default()
+            });
+            return mysql::note_unique(world, &table, &self.constraint_name, &self.columns);
+        }
         let constraint = Constraint {
             name: self.constraint_name.clone(),
             kind: ConstraintKind::Unique,
@@ -128,7 +152,19 @@ impl Behave for AddUnique {
                     )],
                 ),
             ]),
-            Engine::MySql | Engine::MariaDb => mysql::not_yet(before),
+            Engine::MySql | Engine::MariaDb => {
+                let definition = mysql::index_definition(
+                    before.engine,
+                    &table,
+                    &self.constraint_name,
+                    true,
+                    &self.keys(before.engine),
+                );
+                let mut draft =
+                    mysql::build_index(before, &table, &self.constraint_name, &definition);
+                draft.title = title;
+                Ok(vec![draft])
+            }
             Engine::Sqlite => Ok(vec![sqlite::rebuild(
                 before,
                 &table,
@@ -147,6 +183,14 @@ impl Behave for AddUnique {
 
     fn undo(&self, before: &World) -> Result<Undo, Refusal> {
         let table = TableName::parse(&self.table);
+        if before.engine.is_mysql_family() {
+            return Ok(Undo::whole(vec![mysql::drop_constraint(
+                before,
+                &table,
+                &self.constraint_name,
+                Some(ConstraintKind::Unique),
+            )]));
+        }
         let mut undo = undo_added(before, &table, &self.constraint_name)?;
         if before.engine == Engine::PostgreSql {
             // Where only the index was built, there is no constraint to take it along.
@@ -166,6 +210,13 @@ impl Behave for AddUnique {
 }
 
 impl AddUnique {
+    fn keys(&self, engine: Engine) -> Vec<String> {
+        self.columns
+            .iter()
+            .map(|c| quote::name(engine, c))
+            .collect()
+    }
+
     fn index_sql(&self, concurrently: bool) -> String {
         let table = TableName::parse(&self.table);
         format!(

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::behave::{Behave, Draft, Loss, Subject, Undo};
 use super::{default, sqlite};
 use crate::dialect::expression::{self, Assignment};
-use crate::dialect::quote;
 use crate::dialect::statement::BRIEF_MS;
+use crate::dialect::{column_definition, quote};
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::plan::{self, Action, Lock, Statement, Wait, WalkKey};
 use crate::schema::{Refusal, TableName, World};
@@ -228,22 +228,29 @@ fn pending_of(world: &World, table: &TableName, assignment: &Assignment) -> Stri
         }
         Engine::PostgreSql | Engine::MySql | Engine::MariaDb | Engine::Sqlite => "",
     };
-    let expression = &assignment.expression;
-    let (same, other) = match world.engine {
-        Engine::PostgreSql => ("IS NOT DISTINCT FROM", "IS DISTINCT FROM"),
-        Engine::MySql | Engine::MariaDb => ("<=>", "<=>"),
-        Engine::Sqlite => ("IS", "IS NOT"),
+    let differs = |from: &str| {
+        let (from, data_type) = (format!("({from})"), known.map(|c| c.data_type.as_str()));
+        match world.engine {
+            Engine::PostgreSql => format!("{name}{cast} IS DISTINCT FROM {from}{cast}"),
+            Engine::MySql | Engine::MariaDb => column_definition::differ(data_type, &name, &from),
+            Engine::Sqlite => format!("{name} IS NOT {from}"),
+        }
+    };
+    let equals = |to: &str| match world.engine {
+        Engine::PostgreSql => format!("{name}{cast} IS NOT DISTINCT FROM ({to}){cast}"),
+        Engine::MySql | Engine::MariaDb => {
+            let data_type = known.map(|c| c.data_type.as_str());
+            column_definition::same(data_type, &name, &format!("({to})"))
+        }
+        Engine::Sqlite => format!("{name} IS ({to})"),
     };
     if is_old(world, table, &assignment.column) {
-        if world.engine.is_mysql_family() {
-            return format!("(NOT ({name} <=> ({expression})))");
-        }
-        return format!("({name}{cast} {other} ({expression}){cast})");
+        return format!("({})", differs(&assignment.expression));
     }
     match world.added(table, &assignment.column) {
         // The rows of then hold the default that the column was added with, not NULL.
         Some(Some(default)) if !default.eq_ignore_ascii_case("null") => {
-            format!("({name} IS NULL OR {name}{cast} {same} ({default}){cast})")
+            format!("({name} IS NULL OR {})", equals(default))
         }
         Some(_) | None => format!("({name} IS NULL)"),
     }
@@ -284,12 +291,44 @@ impl Behave for Backfill {
                 ));
             }
         }
+        // These servers assign from left to right, and what comes later reads the new value.
+        let read_after = assignments.iter().enumerate().find_map(|(at, later)| {
+            assignments[..at]
+                .iter()
+                .find(|a| expression::mentions(engine, &later.expression, &a.column))
+                .map(|a| (&a.column, &later.column))
+        });
+        if let Some((first, later)) = read_after
+            && engine.is_mysql_family()
+        {
+            return Err(Refusal::new(
+                "sql",
+                format!(
+                    "{} assigns from left to right: {later} would be worked out from the new {first}; put {first} behind it, or into a backfill of its own",
+                    engine.title()
+                ),
+            ));
+        }
         if let Some(problem) = self
             .filter
             .as_deref()
             .and_then(|sql| expression::expression_problem(engine, sql))
         {
             return Err(Refusal::new("where", problem));
+        }
+        let whole = world.is_whole(&table);
+        if engine.is_mysql_family()
+            && whole
+            && world
+                .table(&table)
+                .is_some_and(|t| t.primary_key.is_empty())
+        {
+            return Err(Refusal::new(
+                "table",
+                format!(
+                    "{table} has no primary key, and a backfill walks along one; copy it into a table that has a key (copy_table, swap_tables), or, where it is small, use custom_sql with an UPDATE"
+                ),
+            ));
         }
         if self.batch_size == Some(0) {
             return Err(Refusal::new("batchSize", "a batch needs at least one row"));

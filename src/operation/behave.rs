@@ -1,7 +1,7 @@
 //! What every operation answers for, and what it answers with.
 
 use crate::document::PhaseKind;
-use crate::plan::{Action, Statement};
+use crate::plan::{Action, PlannedCheck, Statement};
 use crate::schema::{Refusal, TableName, World};
 
 /// The table and the name in it that an operation is about.
@@ -95,5 +95,11 @@ pub(super) trait Behave {
     fn apply(&self, world: &mut World) -> Result<(), Refusal>;
     fn compile(&self, before: &World) -> Result<Vec<Draft>, Refusal>;
     fn undo(&self, before: &World) -> Result<Undo, Refusal>;
+    /// What must hold once it is done, asked at the end of its phase: where the engine takes its
+    /// word for the rows that were there before.
+    fn checks(&self, _before: &World) -> Vec<PlannedCheck> {
+        Vec::new()
+    }
+
     fn sample() -> Self;
 }

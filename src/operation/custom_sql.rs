@@ -49,6 +49,17 @@ fn read(engine: Engine, field: &'static str, sql: &str) -> Result<Vec<Read>, Ref
     if pieces.is_empty() {
         return Err(Refusal::new(field, "there is no statement in it"));
     }
+    let delimiter = |piece: &Piece| {
+        split::leading(engine, &piece.sql, 1)
+            .first()
+            .is_some_and(|w| w == "DELIMITER")
+    };
+    if engine.is_mysql_family() && pieces.iter().any(delimiter) {
+        return Err(Refusal::new(
+            field,
+            "DELIMITER is a word of the mysql client, which the server does not know; leave it out: a body from BEGIN to END stays together without it",
+        ));
+    }
     Ok(pieces
         .into_iter()
         .map(|piece| {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::behave::{Behave, Draft, Subject, Undo};
 use super::dual_write::{self, Written};
 use super::enable_dual_write::{FIELDS, both};
+use super::mysql;
 use crate::document::{Conversion, Engine, PhaseKind, Shape};
 use crate::schema::{DualWrite, Refusal, TableName, World};
 
@@ -136,6 +137,13 @@ impl Behave for DisableDualWrite {
         let defaults = self.defaults(world, &definition);
         let entry = world.table_mut("table", &table)?;
         dual_write::forget(entry, &definition);
+        if world.engine.is_mysql_family() {
+            for (name, default) in defaults {
+                mysql::note_default(world, &table, &name, Some(&default))?;
+            }
+            return Ok(());
+        }
+        let entry = world.table_mut("table", &table)?;
         for (name, default) in defaults {
             if let Some(column) = entry.columns.iter_mut().find(|c| c.name == name) {
                 column.default = Some(default);
@@ -147,6 +155,15 @@ impl Behave for DisableDualWrite {
     fn compile(&self, before: &World) -> Result<Vec<Draft>, Refusal> {
         let table = TableName::parse(&self.table);
         let (definition, _) = self.definition(before)?;
+        if before.engine.is_mysql_family() {
+            let mut drafts: Vec<Draft> = self
+                .defaults(before, &definition)
+                .iter()
+                .map(|(column, default)| mysql::put_default(before, &table, column, Some(default)))
+                .collect();
+            drafts.extend(dual_write::mysql::remove(before, &table, &definition));
+            return Ok(drafts);
+        }
         let mut statements = dual_write::remove(before.engine, &table, &definition);
         for (column, default) in self.defaults(before, &definition) {
             statements.push(dual_write::put_default(&table, &column, Some(&default)));
@@ -166,6 +183,14 @@ impl Behave for DisableDualWrite {
         }
         let given = self.defaults(before, &definition);
         let defaults: Vec<&str> = given.iter().map(|(column, _)| column.as_str()).collect();
+        if before.engine.is_mysql_family() {
+            return Ok(Undo::whole(dual_write::mysql::install(
+                before,
+                &table,
+                &definition,
+                &defaults,
+            )));
+        }
         // Whatever was half done goes first: the trigger must not be there twice.
         let mut statements = dual_write::remove(before.engine, &table, &definition);
         statements.extend(dual_write::install(before, &table, &definition, &defaults));

@@ -8,10 +8,11 @@ use super::{SetNotNull, dual_write, mysql, postgres, restore, sqlite};
 use crate::dialect::create_table::CreateTable;
 use crate::dialect::expression::Volatility;
 use crate::dialect::statement::Work;
+use crate::dialect::{catalogue, column_definition};
 use crate::dialect::{expression, quote};
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::plan::{Action, Lock, Statement};
-use crate::schema::{Column, DualWrite, Refusal, TableName, World};
+use crate::schema::{Column, Constraint, ConstraintKind, DualWrite, Index, Refusal, TableName, World};
 
 /// Drop a column.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -160,7 +161,7 @@ impl DropColumn {
         let definition = restore::definition(engine, column, !column.nullable && filled);
         let mut statements = match engine {
             Engine::PostgreSql => postgres_again(before, table, column, &definition),
-            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
+            Engine::MySql | Engine::MariaDb => return self.mysql_again(before, table),
             Engine::Sqlite => vec![sqlite::write(format!(
                 "ALTER TABLE {} ADD COLUMN {definition}",
                 quote::table(engine, table)
@@ -310,6 +311,129 @@ fn postgres_again(
     out
 }
 
+impl DropColumn {
+    /// The constraints of the table that name it, but those that are indexes.
+    fn constraints<'w>(&self, before: &'w World, table: &TableName) -> Vec<&'w Constraint> {
+        before
+            .table(table)
+            .map(|t| {
+                t.constraints
+                    .iter()
+                    .filter(|c| {
+                        c.kind != ConstraintKind::Unique && c.columns.contains(&self.column)
+                    })
+                    .collect()
+            })
+            .unwrap_or_default()
+    }
+
+    fn indexes<'w>(&self, before: &'w World, table: &TableName) -> Vec<&'w Index> {
+        before
+            .table(table)
+            .map(|t| {
+                t.indexes
+                    .iter()
+                    .filter(|i| i.columns.contains(&self.column))
+                    .collect()
+            })
+            .unwrap_or_default()
+    }
+
+    /// MySQL and MariaDB: whatever stands on the column goes first, each by a statement of its
+    /// own; an index would else silently become one on its other columns.
+    fn mysql(&self, before: &World, table: &TableName) -> Vec<Draft> {
+        let mut drafts = Vec::new();
+        for (dual_write, defaults) in self.parted(before, table) {
+            for (column, default) in defaults {
+                drafts.push(mysql::put_default(before, table, &column, Some(&default)));
+            }
+            drafts.extend(dual_write::mysql::remove(before, table, dual_write));
+        }
+        for constraint in self.constraints(before, table) {
+            let draft =
+                mysql::drop_constraint(before, table, &constraint.name, Some(constraint.kind));
+            drafts.push(match &constraint.references {
+                Some(other) => draft.touching(other),
+                None => draft,
+            });
+        }
+        for index in self.indexes(before, table) {
+            drafts.push(mysql::drop_index(before, table, &index.name));
+        }
+        drafts.push(mysql::drop_column(before, table, &self.column));
+        drafts
+    }
+
+    /// MySQL and MariaDB: the column again, where it was, and what stood on it.
+    fn mysql_again(&self, before: &World, table: &TableName) -> Result<Vec<Draft>, Refusal> {
+        let engine = before.engine;
+        let Some(column) = before.column(table, &self.column) else {
+            return Ok(Vec::new());
+        };
+        let Some(definition) = &column.definition else {
+            return Ok(Vec::new());
+        };
+        let name = quote::name(engine, &self.column);
+        // Without its values a column that was NOT NULL can only come back nullable.
+        let bare = !column.nullable && column.default.is_none() && !column.generated;
+        let definition = if bare {
+            column_definition::with_null(engine, definition, true)
+        } else {
+            definition.clone()
+        };
+        let how = mysql::column_how(before);
+        let place = match before.table(table).map(|t| t.columns.as_slice()) {
+            // At another place than the last it would make the table anew.
+            Some(_) if how != mysql::How::Instant => String::new(),
+            Some(columns) => match columns.iter().position(|c| c.name == self.column) {
+                Some(0) => " FIRST".to_owned(),
+                Some(at) => format!(" AFTER {}", quote::name(engine, &columns[at - 1].name)),
+                None => String::new(),
+            },
+            None => String::new(),
+        };
+        let action = format!("ADD COLUMN {name} {definition}{place}");
+        let mut drafts = vec![mysql::ddl(
+            format!("Add column {table}.{} again", self.column),
+            table,
+            mysql::alter(before, table, &action, mysql::How::Instant),
+            &catalogue::column(engine, table, &self.column),
+        )];
+        let parted = self.parted(before, table);
+        for (dual_write, defaults) in &parted {
+            let held: Vec<&str> = defaults.iter().map(|(column, _)| column.as_str()).collect();
+            drafts.extend(dual_write::mysql::install(before, table, dual_write, &held));
+        }
+        for (dual_write, _) in &parted {
+            let back = dual_write
+                .backward
+                .get(&self.column)
+                .or_else(|| dual_write.forward.get(&self.column));
+            if let Some(sql) = back {
+                drafts.push(backfill::draft(
+                    before,
+                    table,
+                    format!("{name} = {sql}"),
+                    format!("{name} IS NULL"),
+                    true,
+                ));
+            }
+        }
+        for index in self.indexes(before, table) {
+            drafts.push(mysql::build_index(
+                before,
+                table,
+                &index.name,
+                &index.definition,
+            ));
+        }
+        for constraint in self.constraints(before, table) {
+            drafts.extend(mysql::constraint_again(before, table, constraint, None));
+        }
+        Ok(drafts)
+    }
+}
+
 /// Whether a key expression or the predicate of an index names the column: SQLite then refuses to
 /// drop it. What stands before the parenthesis are the index's and the table's own names.
 fn stands_in(definition: &str, column: &str) -> bool {
@@ -336,6 +460,18 @@ impl Behave for DropColumn {
 
     fn apply(&self, world: &mut World) -> Result<(), Refusal> {
         let table = TableName::parse(&self.table);
+        let is_key = world
+            .table(&table)
+            .is_some_and(|t| t.primary_key.contains(&self.column));
+        if world.engine.is_mysql_family() && is_key {
+            return Err(Refusal::new(
+                "column",
+                format!(
+                    "{table}.{} belongs to the primary key, along which InnoDB keeps the rows; copy the table into one with another key (copy_table, swap_tables)",
+                    self.column
+                ),
+            ));
+        }
         let mut given: Vec<(String, String)> = Vec::new();
         for (_, defaults) in self.parted(world, &table) {
             given.extend(defaults);
@@ -346,6 +482,12 @@ impl Behave for DropColumn {
             .flat_map(|d| dual_write::sqlite_names(d))
             .collect();
         world.drop_column(&table, &self.column)?;
+        if world.engine.is_mysql_family() {
+            for (name, default) in given {
+                mysql::note_default(world, &table, &name, Some(&default))?;
+            }
+            return Ok(());
+        }
         let postgres = world.engine == Engine::PostgreSql;
         let entry = world.table_mut("table", &table)?;
         entry
@@ -391,7 +533,7 @@ impl Behave for DropColumn {
                     others.iter().fold(draft, |d, other| d.touching(other)),
                 ])
             }
-            Engine::MySql | Engine::MariaDb => mysql::not_yet(before),
+            Engine::MySql | Engine::MariaDb => Ok(self.mysql(before, &table)),
             Engine::Sqlite => self.sqlite(before, &table),
         }
     }

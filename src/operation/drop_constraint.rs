@@ -6,7 +6,7 @@ use super::behave::{Behave, Draft, Subject, Undo};
 use super::{mysql, postgres, restore, sqlite};
 use crate::dialect::quote;
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
-use crate::schema::{Constraint, Refusal, TableName, World};
+use crate::schema::{Constraint, ConstraintKind, Refusal, TableName, World};
 
 /// Drops a constraint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,7 +82,8 @@ pub(super) fn add_to(
 pub(super) fn undo_added(before: &World, table: &TableName, name: &str) -> Result<Undo, Refusal> {
     Ok(Undo::whole(vec![match before.engine {
         Engine::PostgreSql => postgres::drop_constraint(table, name),
-        Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
+        // A constraint of another kind than its operation adds takes its own way there.
+        Engine::MySql | Engine::MariaDb => mysql::drop_constraint(before, table, name, None),
         Engine::Sqlite => {
             sqlite::restore(before, table, format!("Drop constraint {name} of {table}"))?
         }
@@ -127,6 +128,9 @@ impl Behave for DropConstraint {
                 format!("{table} has no constraint {}", self.constraint_name),
             ));
         }
+        let unique = known
+            .as_ref()
+            .is_some_and(|c| c.kind == ConstraintKind::Unique);
         if let Some(target) = known.and_then(|c| c.references) {
             let own = (table.clone(), self.constraint_name.clone());
             world
@@ -134,7 +138,13 @@ impl Behave for DropConstraint {
                 .referenced_by
                 .retain(|r| *r != own);
         }
-        if world.engine == Engine::PostgreSql {
+        // The index of a foreign key stays on MySQL and MariaDB, and may bear the same name.
+        let with_index = match world.engine {
+            Engine::PostgreSql => true,
+            Engine::MySql | Engine::MariaDb => unique,
+            Engine::Sqlite => false,
+        };
+        if with_index {
             world.drop_relation(&table, &self.constraint_name)?;
         }
         world
@@ -161,7 +171,12 @@ impl Behave for DropConstraint {
                     ),
                 )],
             ),
-            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
+            Engine::MySql | Engine::MariaDb => mysql::drop_constraint(
+                before,
+                &table,
+                &self.constraint_name,
+                self.known(before, &table).map(|c| c.kind),
+            ),
             Engine::Sqlite => sqlite::rebuild(before, &table, "constraintName", title, |text| {
                 text.drop_constraint(&self.constraint_name)
             })?,
@@ -184,7 +199,15 @@ impl Behave for DropConstraint {
                 Some(known) => Undo::whole(restore::constraint(before, &table, known)),
                 None => Undo::nothing(),
             }),
-            Engine::MySql | Engine::MariaDb => mysql::not_yet(before),
+            Engine::MySql | Engine::MariaDb => Ok(match self.known(before, &table) {
+                Some(known) => {
+                    let index = before
+                        .table(&table)
+                        .and_then(|t| t.indexes.iter().find(|i| i.name == known.name));
+                    Undo::whole(mysql::constraint_again(before, &table, known, index))
+                }
+                None => Undo::nothing(),
+            }),
             Engine::Sqlite => Ok(Undo::whole(vec![sqlite::restore(before, &table, title)?])),
         }
     }

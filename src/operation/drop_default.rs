@@ -50,7 +50,9 @@ impl Behave for DropDefault {
     fn apply(&self, world: &mut World) -> Result<(), Refusal> {
         let table = TableName::parse(&self.table);
         refuse_held_default(world, &table, &self.column)?;
-        if let Some(column) = world.column_mut(&table, "column", &self.column)? {
+        if world.engine.is_mysql_family() {
+            mysql::note_default(world, &table, &self.column, None)?;
+        } else if let Some(column) = world.column_mut(&table, "column", &self.column)? {
             column.default = None;
         }
         world.edit_text(&table, "column", |text| text.drop_default(&self.column))
@@ -65,7 +67,9 @@ impl Behave for DropDefault {
                 &table,
                 vec![postgres::alter_column(&table, &self.column, "DROP DEFAULT")],
             ),
-            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
+            Engine::MySql | Engine::MariaDb => {
+                mysql::put_default(before, &table, &self.column, None)
+            }
             Engine::Sqlite => sqlite::rebuild(before, &table, "column", title, |text| {
                 text.drop_default(&self.column)
             })?,

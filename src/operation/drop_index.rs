@@ -7,7 +7,7 @@ use super::{default, mysql, postgres, restore, sqlite};
 use crate::dialect::quote;
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::plan::{Lock, Statement};
-use crate::schema::{Refusal, TableName, World};
+use crate::schema::{ConstraintKind, Refusal, TableName, World};
 
 /// Drops an index.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,9 +60,12 @@ impl Behave for DropIndex {
 
     fn apply(&self, world: &mut World) -> Result<(), Refusal> {
         let table = TableName::parse(&self.table);
+        let engine = world.engine;
         let entry = world.table_mut("table", &table)?;
         let index = entry.indexes.iter().find(|i| i.name == self.index_name);
-        if let Some(constraint) = index.and_then(|i| i.constraint.as_ref()) {
+        if let Some(constraint) = index.and_then(|i| i.constraint.as_ref())
+            && !engine.is_mysql_family()
+        {
             return Err(Refusal::new(
                 "indexName",
                 format!("the constraint {constraint} stands on this index; use drop_constraint"),
@@ -73,6 +76,13 @@ impl Behave for DropIndex {
                 "indexName",
                 format!("{table} has no index {}", self.index_name),
             ));
+        }
+        if engine.is_mysql_family() {
+            // A unique one is a constraint as well.
+            world
+                .table_mut("table", &table)?
+                .constraints
+                .retain(|c| c.kind != ConstraintKind::Unique || c.name != self.index_name);
         }
         world.drop_relation(&table, &self.index_name)
     }
@@ -88,7 +98,7 @@ impl Behave for DropIndex {
                 &table,
                 vec![Statement::brief(sql, Lock::AccessExclusive)],
             ),
-            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
+            Engine::MySql | Engine::MariaDb => mysql::drop_index(before, &table, &self.index_name),
             Engine::Sqlite => Draft::transaction(
                 format!("Drop index {} of {table}", self.index_name),
                 &table,
@@ -102,9 +112,6 @@ impl Behave for DropIndex {
         let known = before
             .table(&table)
             .and_then(|t| t.indexes.iter().find(|i| i.name == self.index_name));
-        if before.engine.is_mysql_family() {
-            return mysql::not_yet(before);
-        }
         Ok(match known {
             Some(index) => Undo::whole(vec![restore::index(before, &table, index)]),
             None => Undo::nothing(),

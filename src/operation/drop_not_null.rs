@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Subject, Undo};
 use super::{SetNotNull, mysql, postgres, sqlite};
+use crate::dialect::column_definition;
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::schema::{Refusal, TableName, World};
 
@@ -48,8 +49,12 @@ impl Behave for DropNotNull {
 
     fn apply(&self, world: &mut World) -> Result<(), Refusal> {
         let table = TableName::parse(&self.table);
+        let engine = world.engine;
         if let Some(column) = world.column_mut(&table, "column", &self.column)? {
             column.nullable = true;
+            if let Some(definition) = &column.definition {
+                column.definition = Some(column_definition::with_null(engine, definition, true));
+            }
         }
         world.edit_text(&table, "column", |text| text.drop_not_null(&self.column))
     }
@@ -67,7 +72,9 @@ impl Behave for DropNotNull {
                     "DROP NOT NULL",
                 )],
             ),
-            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
+            Engine::MySql | Engine::MariaDb => {
+                mysql::modify_null(before, &table, &self.column, true, title)?
+            }
             Engine::Sqlite => sqlite::rebuild(before, &table, "column", title, |text| {
                 text.drop_not_null(&self.column)
             })?,
@@ -92,7 +99,16 @@ impl Behave for DropNotNull {
                 };
                 Ok(Undo::whole(set.compile(&between)?))
             }
-            Engine::MySql | Engine::MariaDb => mysql::not_yet(before),
+            Engine::MySql | Engine::MariaDb => {
+                let title = format!("Forbid NULL in {table}.{} again", self.column);
+                Ok(Undo::whole(vec![mysql::modify_null(
+                    before,
+                    &table,
+                    &self.column,
+                    false,
+                    title,
+                )?]))
+            }
             Engine::Sqlite => {
                 let title = format!("Forbid NULL in {table}.{} again", self.column);
                 Ok(Undo::whole(vec![sqlite::restore(before, &table, title)?]))

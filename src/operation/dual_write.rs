@@ -1,5 +1,6 @@
 //! The triggers that keep columns in step: what they hold, how they come and how they go.
 
+pub(super) mod mysql;
 mod postgres;
 mod sides;
 mod sqlite;
@@ -21,8 +22,10 @@ const LAST: &str = "zz_";
 pub(super) fn definition(world: &World, table: &TableName, sides: Sides) -> DualWrite {
     let held = |column: String| {
         let default = match world.engine {
-            Engine::PostgreSql => world.column(table, &column).and_then(|c| c.default.clone()),
-            Engine::MySql | Engine::MariaDb | Engine::Sqlite => None,
+            Engine::PostgreSql | Engine::MySql | Engine::MariaDb => {
+                world.column(table, &column).and_then(|c| c.default.clone())
+            }
+            Engine::Sqlite => None,
         };
         HeldColumn { column, default }
     };
@@ -128,6 +131,7 @@ pub(super) fn install(
             ));
             out
         }
+        // Each is a step of its own there.
         Engine::MySql | Engine::MariaDb => Vec::new(),
         Engine::Sqlite => trigger_texts(world.table(table), table, dual_write)
             .into_iter()
@@ -150,6 +154,7 @@ pub(super) fn remove(engine: Engine, table: &TableName, dual_write: &DualWrite) 
             ),
             drop_function(dual_write),
         ],
+        // Each is a step of its own there.
         Engine::MySql | Engine::MariaDb => Vec::new(),
         Engine::Sqlite => sqlite_names(dual_write)
             .iter()

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Subject, Undo};
 use super::dual_write::{self, Written};
+use super::mysql;
 use crate::document::{Conversion, Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::schema::{DualWrite, Refusal, TableName, World};
 
@@ -225,6 +226,13 @@ impl Behave for EnableDualWrite {
         if world.engine == Engine::Sqlite {
             self.sqlite_refuses(world, &table, &definition)?;
         }
+        if world.engine.is_mysql_family() {
+            for (field, name) in fields(self, &definition) {
+                if let Some(problem) = dual_write::mysql::problem(world, &table, name) {
+                    return Err(Refusal::new(field, problem));
+                }
+            }
+        }
         let entry = world.table_mut("table", &table)?;
         if entry
             .dual_writes
@@ -243,16 +251,20 @@ impl Behave for EnableDualWrite {
         }
         let texts = dual_write::trigger_texts(Some(entry), &table, &definition);
         entry.dual_writes.push(definition.clone());
-        let postgres = world.engine == Engine::PostgreSql;
-        let entry = world.table_mut("table", &table)?;
-        if postgres {
-            for column in &mut entry.columns {
-                if definition.names(&column.name) {
-                    column.default = None;
+        match world.engine {
+            Engine::PostgreSql => {
+                for column in &mut world.table_mut("table", &table)?.columns {
+                    if definition.names(&column.name) {
+                        column.default = None;
+                    }
                 }
             }
-        } else {
-            entry.dependents.extend(texts);
+            Engine::MySql | Engine::MariaDb => {
+                for column in dual_write::held(&definition) {
+                    mysql::note_default(world, &table, column, None)?;
+                }
+            }
+            Engine::Sqlite => world.table_mut("table", &table)?.dependents.extend(texts),
         }
         Ok(())
     }
@@ -260,6 +272,15 @@ impl Behave for EnableDualWrite {
     fn compile(&self, before: &World) -> Result<Vec<Draft>, Refusal> {
         let table = TableName::parse(&self.table);
         let definition = self.definition(before)?;
+        if before.engine.is_mysql_family() {
+            let held = dual_write::held(&definition);
+            return Ok(dual_write::mysql::install(
+                before,
+                &table,
+                &definition,
+                &held,
+            ));
+        }
         Ok(vec![Draft::transaction(
             format!("Keep {} in step", both(&table, &definition)),
             &table,
@@ -270,6 +291,15 @@ impl Behave for EnableDualWrite {
     fn undo(&self, before: &World) -> Result<Undo, Refusal> {
         let table = TableName::parse(&self.table);
         let definition = self.definition(before)?;
+        if before.engine.is_mysql_family() {
+            let mut drafts: Vec<Draft> = definition
+                .columns()
+                .filter(|c| c.default.is_some())
+                .map(|c| mysql::put_default(before, &table, &c.column, c.default.as_deref()))
+                .collect();
+            drafts.extend(dual_write::mysql::remove(before, &table, &definition));
+            return Ok(Undo::whole(drafts));
+        }
         let mut statements = dual_write::remove(before.engine, &table, &definition);
         for column in definition.columns() {
             if let Some(default) = &column.default {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 pub use behave::{Draft, Loss, Subject, Undo};
 
 use crate::document::{PhaseKind, Shape};
+use crate::plan::PlannedCheck;
 use crate::schema::{Refusal, TableName, World};
 use behave::Behave;
 
@@ -93,6 +94,13 @@ macro_rules! operations {
             pub fn undo(&self, before: &World) -> Result<Undo, Refusal> {
                 match self {
                     $(Operation::$variant(operation) => operation.undo(before),)*
+                }
+            }
+
+            /// What is asked at the end of its phase, in the world before it.
+            pub(crate) fn checks(&self, before: &World) -> Vec<PlannedCheck> {
+                match self {
+                    $(Operation::$variant(operation) => operation.checks(before),)*
                 }
             }
 

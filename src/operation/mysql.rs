@@ -1,6 +1,14 @@
 //! MySQL's and MariaDB's statements that several operations share.
+//!
+//! Every ALTER says its algorithm and its lock, so that the server refuses what it cannot do
+//! online, where it would else copy the table while writers wait.
 
-use crate::schema::{Refusal, World};
+use super::behave::Draft;
+use crate::dialect::statement::Work;
+use crate::dialect::{catalogue, column_definition, lexer, quote};
+use crate::document::Engine;
+use crate::plan::{Action, Lock, Statement};
+use crate::schema::{Constraint, ConstraintKind, Index, Refusal, TableName, World};
 
 /// The stopgap of an operation that has no form for these engines yet.
 pub(super) fn not_yet<T>(world: &World) -> Result<T, Refusal> {
@@ -11,4 +19,424 @@ pub(super) fn not_yet<T>(world: &World) -> Result<T, Refusal> {
             world.engine.title()
         ),
     ))
+}
+
+/// How the server is told to go about a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// In the catalogue alone.
+    Instant,
+    /// In place, with that much work, while everybody reads and writes.
+    Online(Work),
+    /// By a copy of the table, while writers wait: only where a rollback has no other way.
+    Copy,
+}
+
+impl How {
+    fn clause(self, engine: Engine, between: &str) -> String {
+        match (self, engine) {
+            // MySQL takes no LOCK beside INSTANT.
+            (How::Instant, Engine::MySql) => "ALGORITHM=INSTANT".to_owned(),
+            (How::Instant, Engine::MariaDb | Engine::PostgreSql | Engine::Sqlite) => {
+                format!("ALGORITHM=INSTANT{between}LOCK=NONE")
+            }
+            (How::Online(_), _) => format!("ALGORITHM=INPLACE{between}LOCK=NONE"),
+            (How::Copy, _) => format!("ALGORITHM=COPY{between}LOCK=SHARED"),
+        }
+    }
+
+    fn statement(self, world: &World, table: &TableName, sql: String) -> Statement {
+        let (lock, work) = match self {
+            How::Instant => (Lock::MetadataExclusive, Work::Brief),
+            How::Online(work) => (Lock::MetadataUpgradable, work),
+            How::Copy => (Lock::MetadataNoWrite, Work::Rewrite),
+        };
+        Statement::new(sql, lock, work, world.rows(table)).outside()
+    }
+}
+
+/// A step of one statement that commits by itself.
+pub(super) fn ddl(
+    title: impl Into<String>,
+    table: &TableName,
+    statement: Statement,
+    done: &str,
+) -> Draft {
+    Draft {
+        title: title.into(),
+        tables: vec![table.clone()],
+        action: Action::Ddl {
+            statement,
+            done_sql: format!("SELECT {done}"),
+        },
+    }
+}
+
+/// What stands for the effect of a statement that may as well be sent twice.
+pub(super) const REPEATABLE: &str = "0";
+
+/// `ALTER TABLE t <action>, ALGORITHM=..., LOCK=...`.
+pub(super) fn alter(world: &World, table: &TableName, action: &str, how: How) -> Statement {
+    let engine = world.engine;
+    let sql = format!(
+        "ALTER TABLE {} {action}, {}",
+        quote::table(engine, table),
+        how.clause(engine, ", ")
+    );
+    how.statement(world, table, sql)
+}
+
+/// How a column comes at any place but the last, or goes.
+pub(super) fn column_how(world: &World) -> How {
+    if world.engine == Engine::MySql && world.version < 80_029 {
+        How::Online(Work::Rewrite)
+    } else {
+        How::Instant
+    }
+}
+
+/// Drops a column.
+pub(super) fn drop_column(world: &World, table: &TableName, column: &str) -> Draft {
+    let engine = world.engine;
+    let action = format!("DROP COLUMN {}", quote::name(engine, column));
+    ddl(
+        format!("Drop column {table}.{column}"),
+        table,
+        alter(world, table, &action, column_how(world)),
+        &format!("NOT {}", catalogue::column(engine, table, column)),
+    )
+}
+
+/// Says a column's whole definition anew, with NULL allowed or forbidden.
+pub(super) fn modify_null(
+    world: &World,
+    table: &TableName,
+    column: &str,
+    allowed: bool,
+    title: String,
+) -> Result<Draft, Refusal> {
+    let engine = world.engine;
+    let word = if allowed { "NULL" } else { "NOT NULL" };
+    let definition = match world.column(table, column).map(|c| &c.definition) {
+        Some(Some(definition)) => column_definition::with_null(engine, definition, allowed),
+        Some(None) | None if !world.live => format!("/* all of its definition, with */ {word}"),
+        Some(None) | None => {
+            return Err(Refusal::new(
+                "column",
+                format!(
+                    "the definition of {table}.{column} is not known before this runs, and MODIFY COLUMN must repeat all of it; put this into a document of its own"
+                ),
+            ));
+        }
+    };
+    // MariaDB does without making the table anew where it can: not under an index or a check.
+    let how = How::Online(Work::Rewrite);
+    let action = format!("MODIFY COLUMN {} {definition}", quote::name(engine, column));
+    Ok(ddl(
+        title,
+        table,
+        alter(world, table, &action, how),
+        &catalogue::nullable(engine, table, column, allowed),
+    ))
+}
+
+/// What gives a column a default, or none.
+pub(super) fn put_default(
+    world: &World,
+    table: &TableName,
+    column: &str,
+    default: Option<&str>,
+) -> Draft {
+    let engine = world.engine;
+    let known = world.column(table, column);
+    let name = quote::name(engine, column);
+    let (title, action) = match default {
+        Some(default) => (
+            format!("Set the default of {table}.{column}"),
+            format!(
+                "ALTER COLUMN {name} SET DEFAULT {}",
+                settable(engine, known.map_or("", |c| &c.data_type), default)
+            ),
+        ),
+        None => (
+            format!("Drop the default of {table}.{column}"),
+            // Where NULL is allowed, it is what the column then gets.
+            if known.is_some_and(|c| c.nullable) {
+                format!("ALTER COLUMN {name} SET DEFAULT NULL")
+            } else {
+                format!("ALTER COLUMN {name} DROP DEFAULT")
+            },
+        ),
+    };
+    ddl(
+        title,
+        table,
+        alter(world, table, &action, How::Instant),
+        REPEATABLE,
+    )
+}
+
+/// A default behind SET DEFAULT, where MySQL takes a value of the moment in parentheses only.
+fn settable(engine: Engine, data_type: &str, default: &str) -> String {
+    let value = column_definition::default_value(engine, data_type, default);
+    let begins_with_word = value
+        .chars()
+        .next()
+        .is_some_and(|c| c.is_ascii_alphabetic())
+        && !["null", "true", "false"].contains(&value.to_lowercase().as_str());
+    let prefixed = lexer::significant(engine, &value)
+        .is_ok_and(|tokens| matches!(tokens.as_slice(), [one] if one.kind == lexer::Kind::Text));
+    if engine == Engine::MySql && begins_with_word && !prefixed {
+        format!("({value})")
+    } else {
+        value
+    }
+}
+
+/// Puts a default, or none, to a column of the world.
+pub(super) fn note_default(
+    world: &mut World,
+    table: &TableName,
+    column: &str,
+    default: Option<&str>,
+) -> Result<(), Refusal> {
+    let engine = world.engine;
+    let Some(column) = world.column_mut(table, "column", column)? else {
+        return Ok(());
+    };
+    column.default = default.map(str::to_owned);
+    if let Some(definition) = &column.definition {
+        let value = default.map(|d| column_definition::default_value(engine, &column.data_type, d));
+        column.definition = Some(column_definition::with_default(
+            engine,
+            definition,
+            value.as_deref(),
+        ));
+    }
+    Ok(())
+}
+
+/// Builds an index out of its definition, as CREATE INDEX.
+pub(super) fn build_index(world: &World, table: &TableName, name: &str, definition: &str) -> Draft {
+    let engine = world.engine;
+    let words = lexer::significant(engine, definition).unwrap_or_default();
+    // Only these keep writers out while they are built.
+    let blocks = words
+        .get(1)
+        .is_some_and(|t| t.is("fulltext") || t.is("spatial"));
+    let statement = if blocks {
+        let sql = format!("{definition} ALGORITHM=INPLACE LOCK=SHARED");
+        Statement::new(sql, Lock::MetadataNoWrite, Work::Index, world.rows(table)).outside()
+    } else {
+        let how = How::Online(Work::Index);
+        how.statement(
+            world,
+            table,
+            format!("{definition} {}", how.clause(engine, " ")),
+        )
+    };
+    ddl(
+        format!("Build index {name} on {table}"),
+        table,
+        statement,
+        &catalogue::index(engine, table, name),
+    )
+}
+
+/// Drops an index.
+pub(super) fn drop_index(world: &World, table: &TableName, name: &str) -> Draft {
+    let engine = world.engine;
+    let action = format!("DROP INDEX {}", quote::name(engine, name));
+    ddl(
+        format!("Drop index {name} of {table}"),
+        table,
+        alter(world, table, &action, How::Online(Work::Brief)),
+        &format!("NOT {}", catalogue::index(engine, table, name)),
+    )
+}
+
+/// Drops a constraint; one that is not known by the word that fits all kinds.
+pub(super) fn drop_constraint(
+    world: &World,
+    table: &TableName,
+    name: &str,
+    kind: Option<ConstraintKind>,
+) -> Draft {
+    let engine = world.engine;
+    let word = match (kind, engine) {
+        (Some(ConstraintKind::Unique | ConstraintKind::Exclude), _) => "INDEX",
+        (Some(ConstraintKind::ForeignKey), _) => "FOREIGN KEY",
+        (Some(ConstraintKind::Check), Engine::MySql) => "CHECK",
+        (Some(ConstraintKind::Check) | None, _) => "CONSTRAINT",
+    };
+    let action = format!("DROP {word} {}", quote::name(engine, name));
+    ddl(
+        format!("Drop constraint {name} of {table}"),
+        table,
+        alter(world, table, &action, How::Online(Work::Brief)),
+        &format!("NOT {}", catalogue::constraint(engine, table, name)),
+    )
+}
+
+/// Adds a foreign key, for new rows: with the checks on, the server would copy the table while
+/// writers wait. What the rows of before point to is for a check of the phase.
+pub(super) fn add_foreign_key(
+    world: &World,
+    table: &TableName,
+    name: &str,
+    definition: &str,
+    title: String,
+) -> Draft {
+    let engine = world.engine;
+    let action = format!("ADD CONSTRAINT {} {definition}", quote::name(engine, name));
+    let mut statement = alter(world, table, &action, How::Online(Work::Brief));
+    statement.sql = match engine {
+        Engine::MariaDb => format!("SET STATEMENT foreign_key_checks = 0 FOR {}", statement.sql),
+        Engine::MySql | Engine::PostgreSql | Engine::Sqlite => format!(
+            "SET SESSION foreign_key_checks = 0; {}; SET SESSION foreign_key_checks = 1",
+            statement.sql
+        ),
+    };
+    ddl(
+        title,
+        table,
+        statement,
+        &catalogue::constraint(engine, table, name),
+    )
+}
+
+/// The constraint again that was dropped.
+pub(super) fn constraint_again(
+    world: &World,
+    table: &TableName,
+    known: &Constraint,
+    index: Option<&Index>,
+) -> Vec<Draft> {
+    let engine = world.engine;
+    let title = format!("Add constraint {} to {table} again", known.name);
+    let add = format!(
+        "ADD CONSTRAINT {} {}",
+        quote::name(engine, &known.name),
+        known.definition
+    );
+    let there = catalogue::constraint(engine, table, &known.name);
+    vec![match (known.kind, index) {
+        (ConstraintKind::ForeignKey, _) => {
+            add_foreign_key(world, table, &known.name, &known.definition, title)
+        }
+        (ConstraintKind::Unique | ConstraintKind::Exclude, Some(index)) => {
+            build_index(world, table, &known.name, &index.definition)
+        }
+        (ConstraintKind::Unique | ConstraintKind::Exclude, None) => ddl(
+            title,
+            table,
+            alter(world, table, &add, How::Online(Work::Index)),
+            &there,
+        ),
+        (ConstraintKind::Check, _) => {
+            ddl(title, table, alter(world, table, &add, How::Copy), &there)
+        }
+    }]
+}
+
+/// The text of an index as it is kept: `CREATE UNIQUE INDEX i ON t (a, b(10))`.
+pub(super) fn index_definition(
+    engine: Engine,
+    table: &TableName,
+    name: &str,
+    unique: bool,
+    keys: &[String],
+) -> String {
+    format!(
+        "CREATE {}INDEX {} ON {} ({})",
+        if unique { "UNIQUE " } else { "" },
+        quote::name(engine, name),
+        quote::table(engine, table),
+        keys.join(", ")
+    )
+}
+
+/// A unique index is a constraint there as well, and the other way round.
+pub(super) fn note_unique(
+    world: &mut World,
+    table: &TableName,
+    name: &str,
+    columns: &[String],
+) -> Result<(), Refusal> {
+    let engine = world.engine;
+    let entry = world.table_mut("table", table)?;
+    for index in entry.indexes.iter_mut().filter(|i| i.name == name) {
+        index.constraint = Some(name.to_owned());
+    }
+    entry.constraints.push(Constraint {
+        name: name.to_owned(),
+        kind: ConstraintKind::Unique,
+        columns: columns.to_vec(),
+        definition: format!("UNIQUE ({})", quote::names(engine, columns)),
+        validated: true,
+        references: None,
+    });
+    Ok(())
+}
+
+/// `email(10)`: the beginning of a column as a key, perhaps with its order. `None` for what is
+/// something else.
+pub(super) fn prefix_key(world: &World, table: &TableName, key: &str) -> Option<String> {
+    let engine = world.engine;
+    let tokens = lexer::significant(engine, key).ok()?;
+    let [name, open, length, close, order @ ..] = tokens.as_slice() else {
+        return None;
+    };
+    let plain = open.is_symbol("(")
+        && length.kind == lexer::Kind::Number
+        && close.is_symbol(")")
+        && order.len() <= 1
+        && order.iter().all(|t| t.is("asc") || t.is("desc"));
+    let column = name.name(engine).filter(|_| plain)?;
+    if world.is_whole(table) && world.column(table, &column).is_none() {
+        return None;
+    }
+    let order: String = order.iter().map(|t| format!(" {}", t.text)).collect();
+    Some(format!(
+        "{}({}){order}",
+        quote::name(engine, &column),
+        length.text
+    ))
+}
+
+/// Refuses a column as a key whose values are too long to be one.
+pub(super) fn refuse_long_key(
+    world: &World,
+    table: &TableName,
+    field: &'static str,
+    column: &str,
+) -> Result<(), Refusal> {
+    match world.column(table, column) {
+        Some(known) if column_definition::is_long(&known.data_type) => Err(Refusal::new(
+            field,
+            format!(
+                "{table}.{column} is {}, of which {} indexes only the beginning; say how many characters of it in add_index: {column}(50), or index a generated column",
+                known.data_type,
+                world.engine.title()
+            ),
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// An index whose first columns are those: what a foreign key needs at both of its ends.
+pub(super) fn leads(world: &World, table: &TableName, columns: &[String]) -> bool {
+    let begins = |of: &[String]| {
+        of.len() >= columns.len()
+            && columns
+                .iter()
+                .zip(of)
+                .all(|(a, b)| a.to_lowercase() == b.to_lowercase())
+    };
+    world.table(table).is_some_and(|t| {
+        begins(&t.primary_key)
+            || t.indexes
+                .iter()
+                .any(|i| !i.expressions && begins(&i.columns))
+    })
 }

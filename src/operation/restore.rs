@@ -1,7 +1,7 @@
 //! What brings back what the catalogue knew: a column's definition, and what hung on it.
 
 use super::behave::Draft;
-use super::postgres;
+use super::{mysql, postgres};
 use crate::dialect::statement::Work;
 use crate::dialect::{create_table, expression, lexer, quote};
 use crate::document::Engine;
@@ -98,7 +98,10 @@ pub(super) fn index(world: &World, table: &TableName, index: &Index) -> Draft {
         Engine::PostgreSql => {
             postgres::build_index(world, table, &index.name, concurrently(&index.definition))
         }
-        Engine::Sqlite | Engine::MySql | Engine::MariaDb => Draft::transaction(
+        Engine::MySql | Engine::MariaDb => {
+            mysql::build_index(world, table, &index.name, &index.definition)
+        }
+        Engine::Sqlite => Draft::transaction(
             format!("Build index {} on {table} again", index.name),
             table,
             vec![Statement::new(

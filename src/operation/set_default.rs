@@ -61,7 +61,14 @@ pub(super) fn default_undo(
                 vec![postgres::alter_column(table, column, &action)],
             )]))
         }
-        Engine::MySql | Engine::MariaDb => mysql::not_yet(before),
+        Engine::MySql | Engine::MariaDb => {
+            let Some(was) = before.column(table, column) else {
+                return Ok(Undo::nothing());
+            };
+            let mut draft = mysql::put_default(before, table, column, was.default.as_deref());
+            draft.title = title;
+            Ok(Undo::whole(vec![draft]))
+        }
         Engine::Sqlite => Ok(Undo::whole(vec![sqlite::restore(before, table, title)?])),
     }
 }
@@ -72,7 +79,7 @@ pub(super) fn refuse_held_default(
     table: &TableName,
     column: &str,
 ) -> Result<(), Refusal> {
-    if world.engine == Engine::PostgreSql && !world.dual_writes(table, column).is_empty() {
+    if world.engine != Engine::Sqlite && !world.dual_writes(table, column).is_empty() {
         return Err(Refusal::new(
             "column",
             format!(
@@ -106,7 +113,9 @@ impl Behave for SetDefault {
             return Err(Refusal::new("defaultValue", problem));
         }
         refuse_held_default(world, &table, &self.column)?;
-        if let Some(column) = world.column_mut(&table, "column", &self.column)? {
+        if world.engine.is_mysql_family() {
+            mysql::note_default(world, &table, &self.column, Some(&default))?;
+        } else if let Some(column) = world.column_mut(&table, "column", &self.column)? {
             column.default = Some(default.clone());
         }
         world.edit_text(&table, "column", |text| {
@@ -128,7 +137,9 @@ impl Behave for SetDefault {
                     &format!("SET DEFAULT {default}"),
                 )],
             ),
-            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
+            Engine::MySql | Engine::MariaDb => {
+                mysql::put_default(before, &table, &self.column, Some(&default))
+            }
             Engine::Sqlite => sqlite::rebuild(before, &table, "column", title, |text| {
                 text.set_default(&self.column, &default)
             })?,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Subject, Undo};
 use super::{mysql, postgres, sqlite};
-use crate::dialect::quote;
+use crate::dialect::{column_definition, quote};
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::schema::{Refusal, TableName, World};
 
@@ -56,8 +56,12 @@ impl Behave for SetNotNull {
 
     fn apply(&self, world: &mut World) -> Result<(), Refusal> {
         let table = TableName::parse(&self.table);
+        let engine = world.engine;
         if let Some(column) = world.column_mut(&table, "column", &self.column)? {
             column.nullable = false;
+            if let Some(definition) = &column.definition {
+                column.definition = Some(column_definition::with_null(engine, definition, false));
+            }
         }
         world.edit_text(&table, "column", |text| text.set_not_null(&self.column))
     }
@@ -99,7 +103,13 @@ impl Behave for SetNotNull {
                     ),
                 ])
             }
-            Engine::MySql | Engine::MariaDb => mysql::not_yet(before),
+            Engine::MySql | Engine::MariaDb => Ok(vec![mysql::modify_null(
+                before,
+                &table,
+                &self.column,
+                false,
+                title,
+            )?]),
             Engine::Sqlite => Ok(vec![sqlite::rebuild(
                 before,
                 &table,
@@ -131,7 +141,21 @@ impl Behave for SetNotNull {
                     ],
                 )]))
             }
-            Engine::MySql | Engine::MariaDb => mysql::not_yet(before),
+            Engine::MySql | Engine::MariaDb => {
+                let was_nullable = before
+                    .column(&table, &self.column)
+                    .is_none_or(|c| c.nullable);
+                if !was_nullable {
+                    return Ok(Undo::nothing());
+                }
+                Ok(Undo::whole(vec![mysql::modify_null(
+                    before,
+                    &table,
+                    &self.column,
+                    true,
+                    title,
+                )?]))
+            }
             Engine::Sqlite => Ok(Undo::whole(vec![sqlite::restore(before, &table, title)?])),
         }
     }

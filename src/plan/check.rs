@@ -1,7 +1,7 @@
 //! The query behind every check.
 
 use super::PlannedCheck;
-use crate::dialect::{expression, quote, split};
+use crate::dialect::{catalogue, column_definition, expression, quote, split};
 use crate::document::{Check, Engine, Expect, Phase, Validation};
 use crate::operation::Operation;
 use crate::schema::{Refusal, TableName, World};
@@ -114,14 +114,6 @@ fn given<'v>(field: &'static str, value: Option<&'v str>) -> Result<&'v str, Ref
     value.ok_or_else(|| Refusal::new(field, format!("{field} is missing")))
 }
 
-/// The database of a table on MySQL and MariaDB, as an expression.
-fn database(engine: Engine, table: &TableName) -> String {
-    match &table.schema {
-        Some(schema) => quote::literal(engine, schema),
-        None => "database()".to_owned(),
-    }
-}
-
 fn column_there(engine: Engine, table: &TableName, column: &str) -> String {
     match engine {
         Engine::PostgreSql => format!(
@@ -129,12 +121,7 @@ fn column_there(engine: Engine, table: &TableName, column: &str) -> String {
             quote::literal(engine, &quote::table(engine, table)),
             quote::literal(engine, column)
         ),
-        Engine::MySql | Engine::MariaDb => format!(
-            "EXISTS (SELECT 1 FROM information_schema.columns WHERE table_schema = {} AND table_name = {} AND column_name = {})",
-            database(engine, table),
-            quote::literal(engine, &table.name),
-            quote::literal(engine, column)
-        ),
+        Engine::MySql | Engine::MariaDb => catalogue::column(engine, table, column),
         Engine::Sqlite => format!(
             "EXISTS (SELECT 1 FROM pragma_table_xinfo({}) WHERE name = {} COLLATE NOCASE)",
             quote::literal(engine, &table.name),
@@ -224,20 +211,15 @@ fn made_index(engine: Engine, operation: &Operation, table: &TableName) -> Optio
     (TableName::parse(on) == *table).then_some(name)
 }
 
-fn named_index(engine: Engine, table: &TableName, name: &str) -> String {
-    let name = quote::literal(engine, name);
+fn named_index(engine: Engine, table: &TableName, bare: &str) -> String {
+    let name = quote::literal(engine, bare);
     match engine {
         // A constraint that takes an index over renames it to its own name.
         Engine::PostgreSql => format!(
             "EXISTS (SELECT 1 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = pg_catalog.to_regclass({}) AND i.indisvalid AND (c.relname = {name} OR EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid AND k.conname = {name})))",
             quote::literal(engine, &quote::table(engine, table))
         ),
-        // Every part of an index is a row there.
-        Engine::MySql | Engine::MariaDb => format!(
-            "EXISTS (SELECT 1 FROM information_schema.statistics WHERE table_schema = {} AND table_name = {} AND index_name = {name})",
-            database(engine, table),
-            quote::literal(engine, &table.name)
-        ),
+        Engine::MySql | Engine::MariaDb => catalogue::index(engine, table, bare),
         Engine::Sqlite => format!(
             "EXISTS (SELECT 1 FROM pragma_index_list({}) WHERE name = {name} COLLATE NOCASE)",
             quote::literal(engine, &table.name)
@@ -253,15 +235,7 @@ fn index_on(engine: Engine, table: &TableName, columns: &[String]) -> String {
             quote::literal(engine, &quote::table(engine, table)),
             list.join(", ")
         ),
-        Engine::MySql | Engine::MariaDb => {
-            let lower: Vec<String> = list.iter().map(|c| format!("lower({c})")).collect();
-            format!(
-                "EXISTS (SELECT 1 FROM information_schema.statistics WHERE table_schema = {} AND table_name = {} GROUP BY index_name HAVING group_concat(lower(column_name) ORDER BY seq_in_index SEPARATOR '\\n') = concat_ws('\\n', {}))",
-                database(engine, table),
-                quote::literal(engine, &table.name),
-                lower.join(", ")
-            )
-        }
+        Engine::MySql | Engine::MariaDb => catalogue::index_on(engine, table, columns),
         Engine::Sqlite => format!(
             "EXISTS (SELECT 1 FROM pragma_index_list({}) AS i WHERE (SELECT group_concat(name, char(10)) FROM (SELECT name FROM pragma_index_info(i.name) ORDER BY seqno)) = {})",
             quote::literal(engine, &table.name),
@@ -316,7 +290,10 @@ fn columns_match(
             let right = quote::name(world.engine, column);
             match world.engine {
                 Engine::PostgreSql => format!("{left} IS DISTINCT FROM {right}"),
-                Engine::MySql | Engine::MariaDb => format!("NOT ({left} <=> {right})"),
+                Engine::MySql | Engine::MariaDb => {
+                    let data_type = world.column(table, column).map(|c| c.data_type.as_str());
+                    column_definition::differ(data_type, left, &right)
+                }
                 Engine::Sqlite => format!("{left} IS NOT {right}"),
             }
         })

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{PhasePlan, Plan, Risk, RollbackMethod, Step, check, hash};
+use super::{PhasePlan, Plan, PlannedCheck, Risk, RollbackMethod, Step, check, hash};
 use crate::document::{self, Migration, Phase, Problem};
 use crate::lint::{self, Severity, Subject};
 use crate::operation::{Draft, Loss, Operation};
@@ -94,6 +94,7 @@ impl Compiler {
     fn phase(&mut self, index: usize, phase: &Phase) -> PhasePlan {
         let mut steps = Vec::new();
         let mut undone = Vec::new();
+        let mut checks: Vec<PlannedCheck> = Vec::new();
         let mut loss = Loss::Nothing;
         let mut states = Vec::new();
         for (number, operation) in phase.operations.iter().enumerate() {
@@ -106,6 +107,7 @@ impl Compiler {
                 .and_then(|()| Ok((operation.compile(&before)?, operation.undo(&before)?)));
             match done {
                 Ok((drafts, undo)) => {
+                    checks.extend(operation.checks(&before));
                     steps.extend(numbered(drafts, phase.phase, number, "", &mut 0));
                     loss = loss.max(undo.loss);
                     undone.push((number, undo.drafts));
@@ -118,7 +120,7 @@ impl Compiler {
             states.push(before);
         }
         self.states.push(states);
-        let validation = phase
+        let written = phase
             .validation
             .iter()
             .enumerate()
@@ -131,8 +133,8 @@ impl Compiler {
                         None
                     }
                 }
-            })
-            .collect();
+            });
+        let validation = checks.into_iter().chain(written).collect();
         let rollback = match &phase.rollback_operations {
             Some(written) => {
                 if loss == Loss::NotSaid {

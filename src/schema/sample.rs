@@ -88,6 +88,24 @@ pub(crate) fn schema(engine: Engine) -> Schema {
             ..View::default()
         },
     );
+    if engine.is_mysql_family() {
+        for index in &mut table.indexes {
+            index.definition = index.definition.replace(" USING btree", "");
+        }
+        for column in &mut table.columns {
+            let (data_type, definition) = match column.name.as_str() {
+                "id" => ("bigint(20)", "bigint(20) NOT NULL AUTO_INCREMENT"),
+                "name" => (
+                    "varchar(255)",
+                    "varchar(255) CHARACTER SET latin1 NOT NULL DEFAULT 'nobody' COMMENT 'not null'",
+                ),
+                "team_id" => ("bigint(20)", "bigint(20) DEFAULT NULL"),
+                _ => ("varchar(320)", "varchar(320) DEFAULT NULL"),
+            };
+            column.data_type = data_type.into();
+            column.definition = Some(definition.into());
+        }
+    }
     schema.tables.insert(users, table);
     schema.tables.insert(
         TableName::parse("teams"),
