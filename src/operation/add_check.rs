@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Subject, Undo};
 use super::drop_constraint::{add_to, refuse_taken, undo_added};
-use super::{postgres, sqlite};
+use super::{mysql, postgres, sqlite};
 use crate::dialect::{expression, lexer, quote};
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::schema::{Constraint, ConstraintKind, Refusal, TableName, World};
@@ -86,7 +86,8 @@ impl Behave for AddCheck {
             return Err(Refusal::new(
                 "sql",
                 format!(
-                    "{title} adds a check only by copying {table} while writers wait; copy it into a table that has the check (copy_table, swap_tables), or, where writers may wait, say so in custom_sql: ALTER TABLE ... ADD CONSTRAINT ... CHECK (...), ALGORITHM=COPY, LOCK=SHARED"
+                    "{title} adds a check only by copying {table} while writers wait; {}",
+                    mysql::BY_COPY
                 ),
             ));
         }

@@ -180,15 +180,9 @@ impl AddColumn {
         let title = engine.title();
         let words = lexer::significant(engine, &self.data_type).unwrap_or_default();
         for (word, remedy) in [
-            (
-                "auto_increment",
-                "copy the table into one that has it (copy_table, swap_tables)",
-            ),
+            ("auto_increment", mysql::BY_COPY),
             ("unique", "add a unique index afterwards (add_unique)"),
-            (
-                "primary",
-                "copy the table into one with that key (copy_table, swap_tables)",
-            ),
+            ("primary", mysql::BY_COPY),
             (
                 "stored",
                 "use a VIRTUAL one, or a plain column and a backfill",

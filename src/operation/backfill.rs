@@ -326,7 +326,7 @@ impl Behave for Backfill {
             return Err(Refusal::new(
                 "table",
                 format!(
-                    "{table} has no primary key, and a backfill walks along one; copy it into a table that has a key (copy_table, swap_tables), or, where it is small, use custom_sql with an UPDATE"
+                    "{table} has no primary key, and a backfill walks along one; give it a key first, or, where it is small, use custom_sql with an UPDATE"
                 ),
             ));
         }

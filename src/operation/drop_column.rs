@@ -467,8 +467,9 @@ impl Behave for DropColumn {
             return Err(Refusal::new(
                 "column",
                 format!(
-                    "{table}.{} belongs to the primary key, along which InnoDB keeps the rows; copy the table into one with another key (copy_table, swap_tables)",
-                    self.column
+                    "{table}.{} belongs to the primary key, along which InnoDB keeps the rows; {}",
+                    self.column,
+                    mysql::BY_COPY
                 ),
             ));
         }

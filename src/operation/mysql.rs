@@ -55,6 +55,9 @@ impl How {
     }
 }
 
+/// The way for what ALTER TABLE does only by a copy.
+pub(super) const BY_COPY: &str = "use gh-ost or pt-online-schema-change for it, or, where writers may wait as long as the copy takes, custom_sql with ALGORITHM=COPY, LOCK=SHARED";
+
 /// A step of one statement that commits by itself.
 pub(super) fn ddl(
     title: impl Into<String>,
