@@ -20,14 +20,23 @@ fn exists(
     table: &TableName,
     condition: &str,
 ) -> String {
+    let condition = match condition {
+        "" => String::new(),
+        condition => format!(" AND {condition}"),
+    };
     format!(
-        "EXISTS (SELECT 1 FROM information_schema.{view} WHERE {schema_column} = {} AND {table_column} = {} AND {condition})",
+        "EXISTS (SELECT 1 FROM information_schema.{view} WHERE {schema_column} = {} AND {table_column} = {}{condition})",
         database(engine, table),
         quote::literal(engine, &table.name)
     )
 }
 
 const OF_TABLE: (&str, &str) = ("table_schema", "table_name");
+
+/// The table or view is there.
+pub fn table(engine: Engine, table: &TableName) -> String {
+    exists(engine, "tables", OF_TABLE, table, "")
+}
 
 /// The column is there.
 pub fn column(engine: Engine, table: &TableName, column: &str) -> String {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Subject, Undo};
 use super::drop_constraint::{add_to, refuse_taken, undo_added};
-use super::{SetNotNull, mysql, postgres, sqlite};
+use super::{AddUnique, SetNotNull, mysql, postgres, sqlite};
 use crate::dialect::constraint::{self, Body, Kind};
 use crate::dialect::statement::Work;
 use crate::dialect::{expression, quote};
@@ -25,6 +25,37 @@ pub struct AddConstraint {
 }
 
 impl AddConstraint {
+    /// The operation that a UNIQUE body stands for.
+    fn unique(&self, body: &Body) -> AddUnique {
+        AddUnique {
+            table: self.table.clone(),
+            constraint_name: self.constraint_name.clone(),
+            columns: body.columns.clone(),
+        }
+    }
+
+    /// Bodies that MySQL and MariaDB take only by another operation, or by a copy.
+    fn mysql_refuses(&self, world: &World, body: &Body) -> Result<(), Refusal> {
+        let title = world.engine.title();
+        let message = match body.kind {
+            Kind::Unique if body.index.is_empty() => return Ok(()),
+            Kind::Unique => format!(
+                "{title} knows only UNIQUE (columns); leave `{}` out",
+                body.index
+            ),
+            Kind::ForeignKey => "use add_foreign_key: it adds the key without copying the table, and asks for rows that point nowhere".to_owned(),
+            Kind::Check => format!(
+                "{title} adds a check only by copying {} while writers wait; {}",
+                self.table,
+                mysql::BY_COPY
+            ),
+            Kind::PrimaryKey => "use custom_sql with ALTER TABLE ... ADD PRIMARY KEY (...), ALGORITHM=INPLACE, LOCK=NONE: the rows are put into the order of the key while everybody goes on".to_owned(),
+            // Refused on both of them anyway.
+            Kind::Exclude => return Ok(()),
+        };
+        Err(Refusal::new("sql", message))
+    }
+
     /// Its fields.
     pub const SHAPE: Shape = Shape {
         word: "add_constraint",
@@ -292,7 +323,11 @@ impl Behave for AddConstraint {
                     ),
                 ));
             }
-            Engine::Sqlite | Engine::MySql | Engine::MariaDb => {}
+            Engine::MySql | Engine::MariaDb => {
+                self.mysql_refuses(world, &body)?;
+                return self.unique(&body).apply(world);
+            }
+            Engine::Sqlite => {}
         }
         if body.kind == Kind::PrimaryKey {
             let entry = world.table_mut("table", &table)?;
@@ -351,7 +386,7 @@ impl Behave for AddConstraint {
         let body = self.body(before.engine)?;
         match before.engine {
             Engine::PostgreSql => self.postgres(before, &table, &body),
-            Engine::MySql | Engine::MariaDb => mysql::not_yet(before),
+            Engine::MySql | Engine::MariaDb => self.unique(&body).compile(before),
             Engine::Sqlite => {
                 let text = format!(
                     "CONSTRAINT {} {}",
@@ -371,6 +406,9 @@ impl Behave for AddConstraint {
     fn undo(&self, before: &World) -> Result<Undo, Refusal> {
         let table = TableName::parse(&self.table);
         let body = self.body(before.engine)?;
+        if before.engine.is_mysql_family() {
+            return self.unique(&body).undo(before);
+        }
         let mut undo = undo_added(before, &table, &self.constraint_name)?;
         if before.engine == Engine::PostgreSql {
             if matches!(body.kind, Kind::Unique | Kind::PrimaryKey) {

@@ -263,6 +263,58 @@ impl ChangeColumnType {
     }
 }
 
+impl ChangeColumnType {
+    /// The column's definition with the new type, or as it was.
+    fn mysql(&self, before: &World, table: &TableName, forward: bool) -> Result<Draft, Refusal> {
+        let engine = before.engine;
+        let old = self.old_type(before, table)?;
+        let known = before
+            .column(table, &self.column)
+            .and_then(|c| c.definition.as_deref());
+        let definition = match known {
+            Some(definition) if forward => retyped(definition, &old, self.new_type.trim()),
+            Some(definition) => Some(definition.to_owned()),
+            None if !before.live => {
+                let data_type = if forward { self.new_type.trim() } else { &old };
+                Some(format!("{data_type} /* and all else of its definition */"))
+            }
+            None => None,
+        };
+        let Some(definition) = definition else {
+            return Err(Refusal::new(
+                "column",
+                format!(
+                    "the definition of {table}.{} is not known before this runs, and MODIFY COLUMN must repeat all of it",
+                    self.column
+                ),
+            ));
+        };
+        let name = quote::name(engine, &self.column);
+        let action = format!("MODIFY COLUMN {name} {definition}");
+        let how = mysql::How::Online(if forward { Work::Brief } else { Work::Rewrite });
+        let (to, back) = if forward {
+            (self.new_type.trim(), "")
+        } else {
+            (old.as_str(), "back ")
+        };
+        Ok(mysql::ddl(
+            format!("Change the type of {table}.{} {back}to {to}", self.column),
+            table,
+            mysql::alter(before, table, &action, how),
+            mysql::REPEATABLE,
+        ))
+    }
+}
+
+/// The definition with another type at its beginning.
+fn retyped(definition: &str, old: &str, new: &str) -> Option<String> {
+    let rest = definition.get(old.len()..)?;
+    definition
+        .to_lowercase()
+        .starts_with(&old.to_lowercase())
+        .then(|| format!("{new}{rest}"))
+}
+
 impl Behave for ChangeColumnType {
     fn data_types(&self) -> Vec<&str> {
         vec![&self.new_type]
@@ -298,6 +350,9 @@ impl Behave for ChangeColumnType {
         world.need_column(&table, "column", &self.column)?;
         self.judge(world, &table)?;
         if let Some(column) = world.column_mut(&table, "column", &self.column)? {
+            if let Some(definition) = &column.definition {
+                column.definition = retyped(definition, &column.data_type, self.new_type.trim());
+            }
             self.new_type.trim().clone_into(&mut column.data_type);
         }
         world.edit_text(&table, "column", |text| {
@@ -311,7 +366,7 @@ impl Behave for ChangeColumnType {
             Engine::PostgreSql => {
                 Ok(self.postgres(before, &table, &self.new_type, Work::Brief, None))
             }
-            Engine::MySql | Engine::MariaDb => mysql::not_yet(before),
+            Engine::MySql | Engine::MariaDb => Ok(vec![self.mysql(before, &table, true)?]),
             Engine::Sqlite => {
                 let title = format!(
                     "Change the type of {table}.{} to {}",
@@ -351,7 +406,9 @@ impl Behave for ChangeColumnType {
                     self.postgres(before, &table, &full, work, default),
                 ))
             }
-            Engine::MySql | Engine::MariaDb => mysql::not_yet(before),
+            Engine::MySql | Engine::MariaDb => {
+                Ok(Undo::whole(vec![self.mysql(before, &table, false)?]))
+            }
             Engine::Sqlite => Ok(Undo::whole(vec![sqlite::restore(
                 before,
                 &table,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::behave::{Behave, Draft, Subject, Undo};
 use super::{DefaultValue, add_constraint, default, mysql, sqlite};
 use crate::dialect::constraint::{self, Body, Kind};
-use crate::dialect::{create_table, expression, quote};
+use crate::dialect::{column_definition, create_table, expression, quote};
 use crate::document::{Engine, Field, FieldKind, Part, PhaseKind, Shape};
 use crate::plan::{Lock, Statement};
 use crate::schema::{Column, Index, Refusal, Table, TableName, World};
@@ -170,12 +170,19 @@ impl CreateTable {
         );
         if !column.nullable {
             out.push_str(" NOT NULL");
+        } else if engine.is_mysql_family()
+            && column_definition::type_word(&column.data_type) == "timestamp"
+        {
+            // Older settings would make it NOT NULL by themselves.
+            out.push_str(" NULL");
         }
         if let Some(value) = &column.default_value {
             let sql = quote::default_value(engine, value);
             match engine {
-                Engine::PostgreSql | Engine::MySql | Engine::MariaDb => {
-                    out.push_str(&format!(" DEFAULT {sql}"));
+                Engine::PostgreSql => out.push_str(&format!(" DEFAULT {sql}")),
+                Engine::MySql | Engine::MariaDb => {
+                    let value = column_definition::default_value(engine, &column.data_type, &sql);
+                    out.push_str(&format!(" DEFAULT {value}"));
                 }
                 Engine::Sqlite => {
                     out.push(' ');
@@ -292,6 +299,12 @@ impl CreateTable {
             .columns
             .iter()
             .map(|c| Column {
+                definition: engine.is_mysql_family().then(|| {
+                    let whole = self.column_sql(engine, c, &[]);
+                    whole[quote::name(engine, &c.name).len()..]
+                        .trim()
+                        .to_owned()
+                }),
                 name: c.name.clone(),
                 data_type: c.data_type.trim().to_owned(),
                 nullable: c.nullable && !in_key(&c.name),
@@ -398,7 +411,10 @@ impl Behave for CreateTable {
             Engine::PostgreSql if targets.is_empty() => Statement::brief(sql, Lock::None),
             // On the tables that it points to.
             Engine::PostgreSql => Statement::brief(sql, Lock::ShareRowExclusive),
-            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
+            Engine::MySql | Engine::MariaDb => {
+                let draft = mysql::make(before, format!("Create table {name}"), &name, sql);
+                return Ok(vec![targets.iter().fold(draft, Draft::touching)]);
+            }
             Engine::Sqlite => sqlite::write(sql),
         };
         let draft = Draft::transaction(format!("Create table {name}"), &name, vec![statement]);
@@ -413,7 +429,13 @@ impl Behave for CreateTable {
         );
         let statement = match before.engine {
             Engine::PostgreSql => Statement::brief(sql, Lock::AccessExclusive),
-            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
+            Engine::MySql | Engine::MariaDb => {
+                let draft = mysql::drop_whole(before, "table", &name);
+                let targets = self.targets(before.engine);
+                return Ok(Undo::whole(vec![
+                    targets.iter().fold(draft, Draft::touching),
+                ]));
+            }
             Engine::Sqlite => sqlite::write(sql),
         };
         let draft = Draft::transaction(format!("Drop table {name}"), &name, vec![statement]);

@@ -43,7 +43,7 @@ pub(super) fn drop(world: &World, view: &TableName, where_there: bool) -> Result
     let sql = format!("DROP VIEW {condition}{}", quote::table(world.engine, view));
     let statement = match world.engine {
         Engine::PostgreSql => Statement::brief(sql, Lock::AccessExclusive),
-        Engine::MySql | Engine::MariaDb => return mysql::not_yet(world),
+        Engine::MySql | Engine::MariaDb => return Ok(mysql::drop_whole(world, "view", view)),
         Engine::Sqlite => sqlite::write(sql),
     };
     let title = format!("Drop view {view}");
@@ -96,7 +96,14 @@ impl Behave for CreateView {
         );
         let statement = match before.engine {
             Engine::PostgreSql => Statement::brief(sql, Lock::AccessShare),
-            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
+            Engine::MySql | Engine::MariaDb => {
+                let draft = mysql::make(before, format!("Create view {view}"), &view, sql);
+                return Ok(vec![
+                    reads::tables(before.engine, self.query())
+                        .iter()
+                        .fold(draft, Draft::touching),
+                ]);
+            }
             Engine::Sqlite => sqlite::write(sql),
         };
         let draft = Draft::transaction(format!("Create view {view}"), &view, vec![statement]);

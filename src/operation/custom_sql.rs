@@ -172,6 +172,16 @@ fn title(sql: &str) -> String {
 }
 
 impl CustomSql {
+    /// Its statements as either kind of quotes reads them, where its engine is not known.
+    fn in_any_quotes(&self) -> Vec<Read> {
+        let mut reads = self.statements(Engine::PostgreSql);
+        // Double quotes make names on the one side, and backticks on the other.
+        if self.sql.contains('`') {
+            reads.extend(self.statements(Engine::MySql));
+        }
+        reads
+    }
+
     /// Its statements and what is known of each; empty where they cannot be read, which is
     /// refused elsewhere.
     pub fn statements(&self, engine: Engine) -> Vec<Read> {
@@ -181,8 +191,7 @@ impl CustomSql {
 
 impl Behave for CustomSql {
     fn phase_kind(&self) -> PhaseKind {
-        // Its engine is not known here; what both read alike is enough for a kind.
-        let reads = self.statements(Engine::PostgreSql);
+        let reads = self.in_any_quotes();
         if reads.iter().any(|(_, facts)| facts.unbatched) {
             PhaseKind::Migrate
         } else if reads.iter().any(|(piece, _)| drops(&piece.sql)) {
@@ -194,7 +203,7 @@ impl Behave for CustomSql {
 
     fn tables(&self) -> Vec<TableName> {
         let mut tables: Vec<TableName> = self
-            .statements(Engine::PostgreSql)
+            .in_any_quotes()
             .into_iter()
             .filter_map(|(_, facts)| facts.table)
             .collect();

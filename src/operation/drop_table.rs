@@ -142,7 +142,12 @@ impl Behave for DropTable {
                     statements.push(super::dual_write::drop_function(dual_write));
                 }
             }
-            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
+            Engine::MySql | Engine::MariaDb => {
+                let draft = mysql::drop_whole(before, "table", &name);
+                return Ok(vec![
+                    targets(known, &name).iter().fold(draft, Draft::touching),
+                ]);
+            }
             Engine::Sqlite => statements.push(sqlite::write(sql)),
         }
         let draft = Draft::transaction(format!("Drop table {name}"), &name, statements);
@@ -174,7 +179,12 @@ impl Behave for DropTable {
                 }
                 statements
             }
-            Engine::MySql | Engine::MariaDb => return mysql::not_yet(before),
+            Engine::MySql | Engine::MariaDb => {
+                return Ok(Undo {
+                    drafts: mysql::table_again(before, &name, table),
+                    loss,
+                });
+            }
             Engine::Sqlite => table
                 .create_sql
                 .iter()

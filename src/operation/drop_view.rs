@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Loss, Subject, Undo};
-use super::{create_view, sqlite};
+use super::{create_view, mysql, sqlite};
 use crate::dialect::quote;
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::plan::{Lock, Statement};
@@ -119,11 +119,14 @@ impl Behave for DropView {
                 loss: Loss::NotSaid,
             });
         }
-        let draft = Draft::transaction(
-            format!("Create view {name} again"),
-            &name,
-            again(before.engine, &name, view),
-        );
+        let title = format!("Create view {name} again");
+        let statements = again(before.engine, &name, view);
+        let draft = match statements.as_slice() {
+            [one] if before.engine.is_mysql_family() => {
+                mysql::make(before, title, &name, one.sql.clone())
+            }
+            _ => Draft::transaction(title, &name, statements),
+        };
         Ok(Undo::whole(vec![
             view.reads.iter().fold(draft, Draft::touching),
         ]))

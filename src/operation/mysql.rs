@@ -8,18 +8,7 @@ use crate::dialect::statement::Work;
 use crate::dialect::{catalogue, column_definition, lexer, quote};
 use crate::document::Engine;
 use crate::plan::{Action, Lock, Statement};
-use crate::schema::{Constraint, ConstraintKind, Index, Refusal, TableName, World};
-
-/// The stopgap of an operation that has no form for these engines yet.
-pub(super) fn not_yet<T>(world: &World) -> Result<T, Refusal> {
-    Err(Refusal::new(
-        "type",
-        format!(
-            "this operation has no form for {} yet; use custom_sql",
-            world.engine.title()
-        ),
-    ))
-}
+use crate::schema::{Constraint, ConstraintKind, Index, Refusal, Table, TableName, World};
 
 /// How the server is told to go about a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,6 +183,90 @@ fn settable(engine: Engine, data_type: &str, default: &str) -> String {
     } else {
         value
     }
+}
+
+/// Makes a table or a view, which nobody has in use.
+pub(super) fn make(world: &World, title: String, name: &TableName, sql: String) -> Draft {
+    ddl(
+        title,
+        name,
+        Statement::brief(sql, Lock::None).outside(),
+        &catalogue::table(world.engine, name),
+    )
+}
+
+/// Drops a table or a view: `kind` is its word.
+pub(super) fn drop_whole(world: &World, kind: &str, name: &TableName) -> Draft {
+    let engine = world.engine;
+    let sql = format!(
+        "DROP {} {}",
+        kind.to_uppercase(),
+        quote::table(engine, name)
+    );
+    ddl(
+        format!("Drop {kind} {name}"),
+        name,
+        Statement::brief(sql, Lock::MetadataExclusive).outside(),
+        &format!("NOT {}", catalogue::table(engine, name)),
+    )
+}
+
+/// Makes a table again out of what the catalogue knew.
+pub(super) fn table_again(world: &World, name: &TableName, table: &Table) -> Vec<Draft> {
+    let engine = world.engine;
+    let mut items: Vec<String> = Vec::new();
+    for column in &table.columns {
+        let Some(definition) = &column.definition else {
+            return Vec::new();
+        };
+        items.push(format!(
+            "{} {definition}",
+            quote::name(engine, &column.name)
+        ));
+    }
+    if !table.primary_key.is_empty() {
+        let key = quote::names(engine, &table.primary_key);
+        items.push(format!("PRIMARY KEY ({key})"));
+    }
+    for constraint in &table.constraints {
+        // The other kinds need their indexes first.
+        if constraint.kind == ConstraintKind::Check {
+            let own = quote::name(engine, &constraint.name);
+            items.push(format!("CONSTRAINT {own} {}", constraint.definition));
+        }
+    }
+    let sql = format!(
+        "CREATE TABLE {} (\n  {}\n)",
+        quote::table(engine, name),
+        items.join(",\n  ")
+    );
+    let mut drafts = vec![make(world, format!("Create table {name} again"), name, sql)];
+    drafts.extend(
+        table
+            .indexes
+            .iter()
+            .filter(|i| !i.definition.is_empty())
+            .map(|i| build_index(world, name, &i.name, &i.definition)),
+    );
+    for key in &table.constraints {
+        if key.kind == ConstraintKind::ForeignKey {
+            let again = constraint_again(world, name, key, None);
+            drafts.extend(
+                again
+                    .into_iter()
+                    .map(|draft| key.references.iter().fold(draft, Draft::touching)),
+            );
+        }
+    }
+    for dual_write in &table.dual_writes {
+        drafts.extend(super::dual_write::mysql::install(
+            world,
+            name,
+            dual_write,
+            &[],
+        ));
+    }
+    drafts
 }
 
 /// Puts a default, or none, to a column of the world.

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Subject, Undo};
 use super::{mysql, postgres, sqlite};
-use crate::dialect::quote;
+use crate::dialect::statement::Work;
+use crate::dialect::{catalogue, quote};
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::schema::{Refusal, TableName, World};
 
@@ -61,7 +62,14 @@ impl RenameColumn {
         );
         let statement = match world.engine {
             Engine::PostgreSql => postgres::alter(table, &sql),
-            Engine::MySql | Engine::MariaDb => return mysql::not_yet(world),
+            Engine::MySql | Engine::MariaDb => {
+                return Ok(mysql::ddl(
+                    format!("Rename column {table}.{from} to {to}"),
+                    table,
+                    mysql::alter(world, table, &sql, mysql::How::Online(Work::Brief)),
+                    &catalogue::column(world.engine, table, to),
+                ));
+            }
             Engine::Sqlite => sqlite::write(format!(
                 "ALTER TABLE {} {sql}",
                 quote::table(world.engine, table)

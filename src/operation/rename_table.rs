@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Subject, Undo};
 use super::{mysql, postgres, sqlite};
-use crate::dialect::quote;
+use crate::dialect::{catalogue, quote};
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
+use crate::plan::{Lock, Statement};
 use crate::schema::{Refusal, TableName, World};
 
 /// Renames a table within its schema. Running applications know the old name only.
@@ -54,7 +55,20 @@ impl RenameTable {
         let sql = format!("RENAME TO {}", quote::name(world.engine, &to.name));
         let statement = match world.engine {
             Engine::PostgreSql => postgres::alter(from, &sql),
-            Engine::MySql | Engine::MariaDb => return mysql::not_yet(world),
+            Engine::MySql | Engine::MariaDb => {
+                let sql = format!(
+                    "RENAME TABLE {} TO {}",
+                    quote::table(world.engine, from),
+                    quote::table(world.engine, to)
+                );
+                let draft = mysql::ddl(
+                    format!("Rename table {from} to {to}"),
+                    from,
+                    Statement::brief(sql, Lock::MetadataExclusive).outside(),
+                    &catalogue::table(world.engine, to),
+                );
+                return Ok(draft.touching(to));
+            }
             Engine::Sqlite => sqlite::write(format!(
                 "ALTER TABLE {} {sql}",
                 quote::table(world.engine, from)

@@ -88,7 +88,8 @@ pub(crate) fn schema(engine: Engine) -> Schema {
             ..View::default()
         },
     );
-    if engine.is_mysql_family() {
+    let family = engine.is_mysql_family();
+    if family {
         for index in &mut table.indexes {
             index.definition = index.definition.replace(" USING btree", "");
         }
@@ -111,8 +112,14 @@ pub(crate) fn schema(engine: Engine) -> Schema {
         TableName::parse("teams"),
         Table {
             columns: vec![
-                column("id", "bigint", false, None),
-                column("title", "text", true, None),
+                Column {
+                    definition: family.then(|| "bigint(20) NOT NULL".into()),
+                    ..column("id", "bigint", false, None)
+                },
+                Column {
+                    definition: family.then(|| "text DEFAULT NULL".into()),
+                    ..column("title", "text", true, None)
+                },
             ],
             primary_key: vec!["id".into()],
             rows: 12,

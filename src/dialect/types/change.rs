@@ -11,10 +11,7 @@ use crate::document::Engine;
 pub fn is_free(engine: Engine, from: &TypeName, to: &TypeName) -> Result<(), String> {
     match engine {
         Engine::PostgreSql => postgres(from, to),
-        Engine::MySql | Engine::MariaDb => Err(format!(
-            "{} copies the table for most changes of a type",
-            engine.title()
-        )),
+        Engine::MySql | Engine::MariaDb => mysql(engine, from, to),
         Engine::Sqlite => {
             let (was, is) = (affinity(&from.base), affinity(&to.base));
             if was == is {
@@ -25,6 +22,24 @@ pub fn is_free(engine: Engine, from: &TypeName, to: &TypeName) -> Result<(), Str
                 ))
             }
         }
+    }
+}
+
+/// A longer VARCHAR is free, but where its length needs a second byte: beyond 255 bytes, which are
+/// 63 letters at least and 255 at most. What lies in between the server judges, told to do it in
+/// place or not at all.
+fn mysql(engine: Engine, from: &TypeName, to: &TypeName) -> Result<(), String> {
+    let length = |t: &TypeName| {
+        let varies = matches!(t.base.as_str(), "varchar" | "character varying");
+        let bare = t.rest.is_empty() && t.schema.is_none() && t.dimensions == 0;
+        t.number(0).filter(|_| varies && bare)
+    };
+    match (length(from), length(to)) {
+        (Some(was), Some(is)) if is >= was && !(was <= 63 && is > 255) => Ok(()),
+        _ => Err(format!(
+            "{} copies the table for it, while writers wait",
+            engine.title()
+        )),
     }
 }
 
@@ -105,6 +120,19 @@ mod tests {
     fn free(engine: Engine, from: &str, to: &str) -> bool {
         let (from, to) = (read(engine, from).unwrap(), read(engine, to).unwrap());
         is_free(engine, &from, &to).is_ok()
+    }
+
+    #[test]
+    fn on_mysql_a_longer_varchar_is_free() {
+        for engine in [Engine::MySql, Engine::MariaDb] {
+            assert!(free(engine, "varchar(20)", "varchar(60)"));
+            assert!(free(engine, "varchar(300)", "varchar(3000)"));
+            assert!(free(engine, "varchar(100)", "varchar(200)"));
+            assert!(!free(engine, "varchar(20)", "varchar(300)"));
+            assert!(!free(engine, "varchar(60)", "varchar(20)"));
+            assert!(!free(engine, "int", "bigint"));
+            assert!(!free(engine, "varchar(20)", "text"));
+        }
     }
 
     #[test]
