@@ -13,6 +13,8 @@ mod behave;
 mod dual_write;
 mod mysql;
 mod postgres;
+#[cfg(test)]
+mod refusals;
 mod restore;
 mod shadow;
 mod sqlite;
