@@ -12,6 +12,8 @@ use behave::Behave;
 mod behave;
 mod dual_write;
 mod mysql;
+#[cfg(test)]
+mod names;
 mod postgres;
 #[cfg(test)]
 mod refusals;
@@ -19,8 +21,6 @@ mod restore;
 mod shadow;
 mod sqlite;
 mod swap;
-#[cfg(test)]
-mod names;
 #[cfg(test)]
 mod tests;
 
