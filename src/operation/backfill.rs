@@ -6,7 +6,7 @@ use super::behave::{Behave, Draft, Loss, Subject, Undo};
 use super::{default, sqlite};
 use crate::dialect::expression::{self, Assignment};
 use crate::dialect::statement::BRIEF_MS;
-use crate::dialect::{column_definition, quote};
+use crate::dialect::{column_definition, lexer, quote};
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::plan::{self, Action, Lock, Statement, Wait, WalkKey};
 use crate::schema::{Refusal, TableName, World};
@@ -116,6 +116,34 @@ pub(super) fn bounds(engine: Engine, key: &WalkKey) -> String {
     }
 }
 
+/// Columns of MySQL and MariaDB that change with every update of their row (ON UPDATE) are assigned
+/// to themselves: bringing old rows up is no change of theirs.
+fn unmoved(world: &World, table: &TableName, set_sql: &str) -> String {
+    let engine = world.engine;
+    let assigned = expression::assignments(engine, set_sql).unwrap_or_default();
+    let known = world.table(table).map_or(&[][..], |t| &t.columns);
+    known
+        .iter()
+        .filter(|column| {
+            let definition = column.definition.as_deref().unwrap_or_default();
+            lexer::significant(engine, definition).is_ok_and(|tokens| {
+                tokens
+                    .windows(2)
+                    .any(|pair| pair[0].is("on") && pair[1].is("update"))
+            })
+        })
+        .filter(|column| {
+            assigned
+                .iter()
+                .all(|a| !a.column.eq_ignore_ascii_case(&column.name))
+        })
+        .map(|column| {
+            let name = quote::name(engine, &column.name);
+            format!(", {name} = {name}")
+        })
+        .collect()
+}
+
 /// A backfill of the executor.
 fn action(
     world: &World,
@@ -127,6 +155,8 @@ fn action(
     let key = walk(world, table);
     let rows = world.rows(table);
     let table_sql = quote::table(world.engine, table);
+    let moved = unmoved(world, table, &set_sql);
+    let set_sql = set_sql + &moved;
     let sql = format!(
         "UPDATE {table_sql} SET {set_sql} WHERE {} AND ({pending_sql})",
         bounds(world.engine, &key)

@@ -291,7 +291,12 @@ impl ChangeColumnType {
         };
         let name = quote::name(engine, &self.column);
         let action = format!("MODIFY COLUMN {name} {definition}");
-        let how = mysql::How::Online(if forward { Work::Brief } else { Work::Rewrite });
+        // A narrower type is put into every row.
+        let how = if forward {
+            mysql::How::Online(Work::Brief)
+        } else {
+            mysql::How::Copy
+        };
         let (to, back) = if forward {
             (self.new_type.trim(), "")
         } else {

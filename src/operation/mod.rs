@@ -15,8 +15,6 @@ mod mysql;
 #[cfg(test)]
 mod names;
 mod postgres;
-#[cfg(test)]
-mod refusals;
 mod restore;
 mod shadow;
 mod sqlite;

@@ -1,6 +1,7 @@
 //! From the draft to the run: versions, reviews, approvals, and the guard at the start.
 
 use bellows::access::Role;
+use bellows::document::Engine;
 use bellows_app::backend::{
     Decision, ErrorCode, ExecutionBackend, MigrationBackend, MigrationDetail, NewTarget,
     ReviewState, SaveRequest, Saved, StartRequest, TargetBackend, TargetSummary,
@@ -407,4 +408,26 @@ async fn credentials_reach_no_browser_and_no_log() {
         .await
         .unwrap();
     assert!(!format!("{log:?}").contains("hunter-two"));
+}
+
+#[tokio::test]
+async fn a_mysql_address_is_tried_and_the_server_says_what_it_is() {
+    let app = TestApp::start().await;
+    let admin = app.backend("admin").await;
+    let url = std::env::var("BELLOWS_TEST_MARIADB")
+        .expect("BELLOWS_TEST_MARIADB: call scripts/mariadb-throwaway run cargo test");
+    let target = |url: &str| NewTarget {
+        name: "shop".to_owned(),
+        environment: "dev".to_owned(),
+        url: url.to_owned(),
+    };
+    let error = admin
+        .add_target(target(url.rsplit_once('/').unwrap().0))
+        .await
+        .unwrap_err();
+    assert_eq!(error.code, ErrorCode::Invalid);
+    assert!(error.message.contains("/database"), "{error:?}");
+    let added = admin.add_target(target(&url)).await.unwrap();
+    assert_eq!(added.engine, Engine::MariaDb);
+    assert!(!added.address.contains("root@"), "{}", added.address);
 }

@@ -1,4 +1,4 @@
-//! `apply` and `rollback`, on both engines.
+//! `apply` and `rollback`, on every engine that there is a server of.
 
 use crate::support::{Database, Place, apply, example, kinds, write};
 
@@ -116,6 +116,57 @@ fn a_migration_runs_to_the_end_and_back_on_sqlite() {
 #[test]
 fn a_migration_runs_to_the_end_and_back_on_postgresql() {
     runs_to_the_end_and_back(&Database::postgres());
+}
+
+#[test]
+fn a_migration_runs_to_the_end_and_back_on_mariadb() {
+    let database = Database::mariadb();
+    runs_to_the_end_and_back(&database);
+}
+
+#[test]
+fn every_command_takes_a_mysql_address() {
+    let database = Database::mariadb();
+    let place = Place::new();
+    let file = write(&place, "points.yaml", POINTS, &database);
+    let url = database.url();
+    assert!(url.starts_with("mysql://"));
+    let plan = place
+        .bellows(&[
+            "migrate", "plan", &file, "--target", &url, "--format", "json",
+        ])
+        .exits(0)
+        .json();
+    let first = plan["phases"][0]["statements"][0]["sql"].as_str().unwrap();
+    assert!(
+        first.contains("ALGORITHM=INSTANT") && first.contains("LOCK=NONE"),
+        "{first}"
+    );
+    place
+        .bellows(&["migrate", "verify", &file, "--target", &url])
+        .exits(0);
+    let ran = place.bellows(&apply(&file, &url, &["-y"])).exits(0);
+    let id = ran.last()["executionId"].as_str().unwrap().to_owned();
+    for command in ["status", "history"] {
+        let told = place
+            .bellows(&["migrate", command, "--target", &url, "--format", "json"])
+            .exits(0);
+        assert!(told.out.contains(&id), "{command}: {}", told.out);
+        assert!(!told.out.contains("root"), "{command}: {}", told.out);
+    }
+    // The server says what it is; a document for the other one is refused, by both their names.
+    let other = POINTS.replace("ENGINE", "mysql");
+    place.write("other.yaml", &other);
+    let refused = place.bellows(&apply("other.yaml", &url, &["-y"])).exits(2);
+    assert!(
+        refused.err.contains("mysql") && refused.err.contains("mariadb"),
+        "{}",
+        refused.err
+    );
+    let refused = place
+        .bellows(&["migrate", "status", "--target", "mysql://root@127.0.0.1"])
+        .exits(2);
+    assert!(refused.err.contains("/database"), "{}", refused.err);
 }
 
 fn phases_run_alone(database: &Database) {

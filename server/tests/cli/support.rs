@@ -153,6 +153,15 @@ pub enum Database {
         /// Its name.
         name: String,
     },
+    /// A database of the MariaDB test server, dropped at the end.
+    MariaDb {
+        /// Where it is.
+        url: String,
+        /// Where the server's own database is.
+        server: String,
+        /// Its name.
+        name: String,
+    },
 }
 
 impl Database {
@@ -180,11 +189,28 @@ impl Database {
         database
     }
 
+    /// On MariaDB.
+    pub fn mariadb() -> Self {
+        let server = std::env::var("BELLOWS_TEST_MARIADB")
+            .expect("BELLOWS_TEST_MARIADB: call scripts/mariadb-throwaway run cargo test");
+        let name = format!("cli_{}", uuid::Uuid::now_v7().simple());
+        on_mariadb(&server, &format!("CREATE DATABASE {name}"));
+        let (base, _) = server.rsplit_once('/').unwrap();
+        let database = Database::MariaDb {
+            url: format!("{base}/{name}"),
+            server,
+            name,
+        };
+        // There a recursion ends at a thousand rows unless more are asked for.
+        database.run(&format!("SET max_recursive_iterations = 10000; {SHOP}"));
+        database
+    }
+
     /// What `--target` takes.
     pub fn url(&self) -> String {
         match self {
             Database::Sqlite(dir) => format!("sqlite:{}", dir.path().join("shop.db").display()),
-            Database::Postgres { url, .. } => url.clone(),
+            Database::Postgres { url, .. } | Database::MariaDb { url, .. } => url.clone(),
         }
     }
 
@@ -193,6 +219,7 @@ impl Database {
         match self {
             Database::Sqlite(_) => "sqlite",
             Database::Postgres { .. } => "postgresql",
+            Database::MariaDb { .. } => "mariadb",
         }
     }
 
@@ -203,6 +230,7 @@ impl Database {
                 self.sqlite_connection().await.execute(sql).await.unwrap();
             }),
             Database::Postgres { url, .. } => on_postgres(url, sql),
+            Database::MariaDb { url, .. } => on_mariadb(url, sql),
         }
     }
 
@@ -223,6 +251,13 @@ impl Database {
                     .await
                     .unwrap()
             }),
+            Database::MariaDb { url, .. } => block_on(async {
+                let mut connection = sqlx::MySqlConnection::connect(url).await.unwrap();
+                sqlx::query_scalar(sql)
+                    .fetch_one(&mut connection)
+                    .await
+                    .unwrap()
+            }),
         }
     }
 
@@ -236,6 +271,10 @@ impl Database {
                 "SELECT count(*) FROM information_schema.columns \
                  WHERE table_name = 'customers' AND column_name = '{column}'"
             ),
+            Database::MariaDb { .. } => format!(
+                "SELECT count(*) FROM information_schema.columns WHERE table_schema = database() \
+                 AND table_name = 'customers' AND column_name = '{column}'"
+            ),
         };
         self.number(&sql) == 1
     }
@@ -248,8 +287,14 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        if let Database::Postgres { server, name, .. } = self {
-            on_postgres(server, &format!("DROP DATABASE {name} WITH (FORCE)"));
+        match self {
+            Database::Sqlite(_) => {}
+            Database::Postgres { server, name, .. } => {
+                on_postgres(server, &format!("DROP DATABASE {name} WITH (FORCE)"));
+            }
+            Database::MariaDb { server, name, .. } => {
+                on_mariadb(server, &format!("DROP DATABASE {name}"));
+            }
         }
     }
 }
@@ -257,6 +302,13 @@ impl Drop for Database {
 fn on_postgres(url: &str, sql: &str) {
     block_on(async {
         let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
+        connection.execute(sql).await.unwrap();
+    });
+}
+
+fn on_mariadb(url: &str, sql: &str) {
+    block_on(async {
+        let mut connection = sqlx::MySqlConnection::connect(url).await.unwrap();
         connection.execute(sql).await.unwrap();
     });
 }

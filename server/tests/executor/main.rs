@@ -12,5 +12,7 @@ mod inspect;
 mod lifecycle;
 mod locks;
 mod mariadb_inspect;
+mod mariadb_lifecycle;
+mod mariadb_runs;
 mod operations;
 mod shadow;

@@ -1,17 +1,15 @@
 //! One field of a form, drawn from what the core says about it.
 
 mod offers;
-mod rows;
 mod text_control;
 mod values;
 
-use bellows::document::{Field, FieldKind, Part};
+use bellows::document::{Field, FieldKind};
 use leptos::prelude::*;
 use serde_json::Value;
 
 use offers::Offered;
 pub use offers::Offers;
-use rows::RowsControl;
 use text_control::{Look, TextControl};
 use values::{Spelling, default_of};
 pub use values::{as_text, expand_values};
@@ -42,10 +40,7 @@ pub fn FieldInput(
         invalid: Signal::derive(move || !problems.read().is_empty()),
     };
     let control = control(field, frame, value, set, offers, texts);
-    let wide = matches!(
-        field.kind,
-        FieldKind::Sql | FieldKind::Conversion | FieldKind::Part(_)
-    );
+    let wide = matches!(field.kind, FieldKind::Sql | FieldKind::Conversion);
     view! {
         <div class="field" class:wide=wide class:check=field.kind == FieldKind::Bool>
             <label for=id.clone()>
@@ -127,14 +122,8 @@ fn control(
         FieldKind::Choice(words) => {
             view! { <ChoiceControl field words frame value set /> }.into_any()
         }
-        FieldKind::Part(part @ (Part::Columns | Part::Constraints)) => match part.item() {
-            Some(shape) => view! { <RowsControl shape id=frame.id value set offers /> }.into_any(),
-            None => ().into_any(),
-        },
         // Lists of phases and operations have forms of their own.
-        FieldKind::Part(Part::Phases | Part::Gate | Part::Operations | Part::Checks) => {
-            ().into_any()
-        }
+        FieldKind::Part(_) => ().into_any(),
     }
 }
 
