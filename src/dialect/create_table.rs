@@ -2,7 +2,7 @@
 //! wrote it, comments and quirks included.
 
 use super::lexer::{self, Kind, Token};
-use super::{expression, quote};
+use super::{constraint, expression, quote};
 use crate::document::Engine;
 
 /// Why a text cannot be edited.
@@ -185,6 +185,31 @@ impl CreateTable {
     pub fn drop_default(&mut self, column: &str) -> Result<(), EditError> {
         self.remove_constraint_of(column, |tokens| {
             tokens.first().is_some_and(|t| t.is("default"))
+        })
+    }
+
+    /// The name of the foreign key from those columns to that table, where it was given one.
+    pub fn foreign_key_name(&self, columns: &[String], target: &str) -> Option<String> {
+        let same = |a: &String, b: &String| a.eq_ignore_ascii_case(b);
+        self.items.iter().find_map(|item| {
+            let tokens = significant(item);
+            let at = tokens.iter().position(|t| t.is("constraint"))?;
+            let name = tokens.get(at + 1)?.name(ENGINE)?;
+            if at == 0 {
+                let body = constraint::read(ENGINE, &name, item).ok()?;
+                let own = body.references?.name.eq_ignore_ascii_case(target)
+                    && body.columns.len() == columns.len()
+                    && body.columns.iter().zip(columns).all(|(a, b)| same(a, b));
+                return own.then_some(name);
+            }
+            let [column] = columns else { return None };
+            // The names of a column's other constraints may stand before it.
+            let points = tokens[at..].windows(4).find(|w| {
+                w[0].is("constraint") && w[2].is("references") && w[3].names(ENGINE, target)
+            })?;
+            defines(item, column)
+                .then(|| points[1].name(ENGINE))
+                .flatten()
         })
     }
 
@@ -428,6 +453,23 @@ mod tests {
         assert!(text.contains("boss INT REFERENCES [my t]"), "{text}");
         let text = edited(|t| t.set_default("boss", "abs(3)"));
         assert!(text.contains("NOT DEFERRABLE DEFAULT (abs(3)),"), "{text}");
+    }
+
+    #[test]
+    fn foreign_keys_have_the_names_that_they_were_given() {
+        let table = CreateTable::parse(
+            "CREATE TABLE t (a INT CONSTRAINT nn NOT NULL CONSTRAINT a_fk REFERENCES p, b, c, \
+             d REFERENCES p, CONSTRAINT \"b c\" FOREIGN KEY (B, \"c\") REFERENCES [p 2] (x, y))",
+        )
+        .unwrap();
+        let name = |columns: &[&str], target| {
+            let columns: Vec<String> = columns.iter().map(|c| (*c).to_owned()).collect();
+            table.foreign_key_name(&columns, target)
+        };
+        assert_eq!(name(&["a"], "p").as_deref(), Some("a_fk"));
+        assert_eq!(name(&["b", "c"], "p 2").as_deref(), Some("b c"));
+        assert_eq!(name(&["d"], "p"), None);
+        assert_eq!(name(&["b"], "p 2"), None);
     }
 
     #[test]

@@ -15,6 +15,8 @@ mod mysql;
 #[cfg(test)]
 mod names;
 mod postgres;
+#[cfg(test)]
+mod refusals;
 mod restore;
 mod shadow;
 mod sqlite;

@@ -20,7 +20,7 @@ use crate::lint::Finding;
 use crate::schema::TableName;
 
 /// Changes whenever the same document would compile to other statements; part of a plan's hash.
-pub const COMPILER_VERSION: u32 = 1;
+pub const COMPILER_VERSION: u32 = 2;
 
 /// A lock on a table, weakest first within an engine. SQLite has one word of its own, for its
 /// writers take the whole file; MySQL and MariaDB have those of their metadata locks.

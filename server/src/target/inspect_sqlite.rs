@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bellows::dialect::create_table::CreateTable;
 use bellows::dialect::reads;
 use bellows::document::Engine;
 use bellows::schema::{
@@ -177,7 +178,14 @@ async fn foreign_keys(
         // Without columns of its own the reference means the other table's primary key.
         let theirs: Vec<Option<String>> = list(row.try_get(4)?)?;
         let theirs: Vec<String> = theirs.into_iter().flatten().collect();
-        let constraint = format!("{}_fk_{}", table_name.name, row.try_get::<i64, _>(1)?);
+        let given = tables
+            .get(&table_name)
+            .and_then(|table| CreateTable::parse(table.create_sql.as_deref()?).ok())
+            .and_then(|text| text.foreign_key_name(&columns, &other));
+        let constraint = match given {
+            Some(name) => name,
+            None => format!("{}_fk_{}", table_name.name, row.try_get::<i64, _>(1)?),
+        };
         let mut definition = format!(
             "FOREIGN KEY ({}) REFERENCES {}",
             quoted(&columns),

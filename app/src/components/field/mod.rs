@@ -1,15 +1,17 @@
 //! One field of a form, drawn from what the core says about it.
 
 mod offers;
+mod rows;
 mod text_control;
 mod values;
 
-use bellows::document::{Field, FieldKind};
+use bellows::document::{Field, FieldKind, Part};
 use leptos::prelude::*;
 use serde_json::Value;
 
 use offers::Offered;
 pub use offers::Offers;
+use rows::RowsControl;
 use text_control::{Look, TextControl};
 use values::{Spelling, default_of};
 pub use values::{as_text, expand_values};
@@ -40,7 +42,10 @@ pub fn FieldInput(
         invalid: Signal::derive(move || !problems.read().is_empty()),
     };
     let control = control(field, frame, value, set, offers, texts);
-    let wide = matches!(field.kind, FieldKind::Sql | FieldKind::Conversion);
+    let wide = matches!(
+        field.kind,
+        FieldKind::Sql | FieldKind::Conversion | FieldKind::Part(_)
+    );
     view! {
         <div class="field" class:wide=wide class:check=field.kind == FieldKind::Bool>
             <label for=id.clone()>
@@ -122,8 +127,14 @@ fn control(
         FieldKind::Choice(words) => {
             view! { <ChoiceControl field words frame value set /> }.into_any()
         }
+        FieldKind::Part(part @ (Part::Columns | Part::Constraints)) => match part.item() {
+            Some(shape) => view! { <RowsControl shape id=frame.id value set offers /> }.into_any(),
+            None => ().into_any(),
+        },
         // Lists of phases and operations have forms of their own.
-        FieldKind::Part(_) => ().into_any(),
+        FieldKind::Part(Part::Phases | Part::Gate | Part::Operations | Part::Checks) => {
+            ().into_any()
+        }
     }
 }
 
