@@ -14,5 +14,6 @@ mod locks;
 mod mariadb_inspect;
 mod mariadb_lifecycle;
 mod mariadb_runs;
+mod names;
 mod operations;
 mod shadow;
