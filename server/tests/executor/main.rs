@@ -5,6 +5,7 @@ mod support;
 
 mod backfill;
 mod dual_write;
+mod examples;
 mod failures;
 mod faults;
 mod indexes;
