@@ -132,6 +132,18 @@ impl MigrationBuilder {
         self.add_validation(Check::ColumnsMatch, table, None, options)
     }
 
+    /// The constraint is there and validated.
+    pub fn validate_constraint(self, table: &str, constraint_name: &str) -> Self {
+        let options = CheckOptions::default().with("constraintName", constraint_name);
+        self.add_validation(Check::ConstraintValid, table, None, options)
+    }
+
+    /// Two tables have as many rows.
+    pub fn validate_row_count(self, table: &str, other_table: &str) -> Self {
+        let options = CheckOptions::default().with("otherTable", other_table);
+        self.add_validation(Check::RowCountMatch, table, None, options)
+    }
+
     /// A query of one value passes: a boolean must be true, a number must be 0.
     pub fn validate_data_integrity(self, sql: &str, error_message: &str) -> Self {
         let options = CheckOptions::default()
@@ -164,7 +176,7 @@ impl MigrationBuilder {
     }
 
     /// Checks the operation just added: the column is there or gone, the index is there, the
-    /// backfill left nothing.
+    /// backfill left nothing, the constraint holds.
     pub fn validate(mut self) -> Self {
         let Some(last) = self.phases.last().and_then(|p| p.operations.last()) else {
             return self.mistaken(
@@ -197,6 +209,10 @@ fn checks_of(operation: &Operation, engine: Engine) -> Vec<Map<String, Value>> {
         let json = json!({ "check": check.word(), "table": table, "column": column });
         vec![json]
     };
+    let constraint = |table: &String, name: &String| {
+        let word = Check::ConstraintValid.word();
+        vec![json!({ "check": word, "table": table, "constraintName": name })]
+    };
     let checks = match operation {
         Operation::AddColumn(o) => of_column(Check::ColumnExists, &o.table, &o.column),
         Operation::DropColumn(o) => of_column(Check::ColumnNotExists, &o.table, &o.column),
@@ -208,6 +224,9 @@ fn checks_of(operation: &Operation, engine: Engine) -> Vec<Map<String, Value>> {
         Operation::AddUnique(o) => vec![json!({
             "check": Check::IndexExists.word(), "table": o.table, "columns": o.columns,
         })],
+        Operation::AddConstraint(o) => constraint(&o.table, &o.constraint_name),
+        Operation::AddCheck(o) => constraint(&o.table, &o.constraint_name),
+        Operation::AddForeignKey(o) => constraint(&o.table, &o.constraint_name),
         Operation::Backfill(o) => expression::assignments(engine, &o.sql)
             .unwrap_or_default()
             .iter()
@@ -216,7 +235,6 @@ fn checks_of(operation: &Operation, engine: Engine) -> Vec<Map<String, Value>> {
         Operation::RenameColumn(o) => of_column(Check::ColumnExists, &o.table, &o.new_column),
         Operation::DropNotNull(_)
         | Operation::ChangeColumnType(_)
-        | Operation::AddConstraint(_)
         | Operation::CreateTable(_)
         | Operation::DropTable(_)
         | Operation::RenameTable(_)
@@ -225,8 +243,6 @@ fn checks_of(operation: &Operation, engine: Engine) -> Vec<Map<String, Value>> {
         | Operation::SetDefault(_)
         | Operation::DropDefault(_)
         | Operation::DropIndex(_)
-        | Operation::AddCheck(_)
-        | Operation::AddForeignKey(_)
         | Operation::DropConstraint(_)
         | Operation::EnableDualWrite(_)
         | Operation::DisableDualWrite(_)

@@ -58,6 +58,7 @@ pub use checks::CheckOptions;
 #[cfg(feature = "commit")]
 pub use commit::{CommitError, commit, write_new};
 pub use day::{Day, file_name};
+pub use operations::TableColumn;
 pub use patterns::{ColumnPart, MigrationPatterns, PatternBuilder, pattern};
 
 use crate::document::{Engine, Migration, PhaseKind, Problem, emit, read_draft};

@@ -11,6 +11,7 @@ pub(super) const MODIFIERS: &[(&str, &[&str], &str)] = &[
     ("nullable", &["add_column"], "nullable"),
     ("not_nullable", &["add_column"], "nullable"),
     ("with_default", &["add_column"], "defaultValue"),
+    ("using", &["change_column_type"], "using"),
     ("concurrent", &["add_index", "drop_index"], "concurrent"),
     ("unique", &["add_index"], "unique"),
     ("method", &["add_index"], "method"),
@@ -76,6 +77,11 @@ impl MigrationBuilder {
     /// ```
     pub fn with_default(self, value: impl Into<DefaultValue>) -> Self {
         self.modify("with_default", json!(value.into()))
+    }
+
+    /// How a value is converted to the column's new type.
+    pub fn using(self, sql: &str) -> Self {
+        self.modify("using", json!(sql.trim()))
     }
 
     /// Whether the index is built, or dropped, beside the traffic. It is unless said otherwise.

@@ -32,6 +32,37 @@ impl MigrationBuilder {
         self.push(keys!("drop_column", "table": table, "column": column))
     }
 
+    /// Renames a column at once, which breaks applications that use the old name; the pattern
+    /// [`safe_rename_column`](super::MigrationPatterns::safe_rename_column) does not.
+    pub fn rename_column(
+        self,
+        table: &str,
+        old_column: &str,
+        new_column: &str,
+        data_type: &str,
+    ) -> Self {
+        self.push(keys!(
+            "rename_column", "table": table, "oldColumn": old_column, "newColumn": new_column,
+            "dataType": data_type,
+        ))
+    }
+
+    /// Changes a column's type, where the engine does it without writing the table anew; the
+    /// pattern [`change_column_type`](super::MigrationPatterns::change_column_type) does the
+    /// others. [`using`](Self::using) modifies it.
+    pub fn change_column_type(
+        self,
+        table: &str,
+        column: &str,
+        old_type: &str,
+        new_type: &str,
+    ) -> Self {
+        self.push(keys!(
+            "change_column_type", "table": table, "column": column, "oldType": old_type,
+            "newType": new_type,
+        ))
+    }
+
     /// Makes the column last added NOT NULL, in whatever phase it was added.
     pub fn make_non_nullable(self) -> Self {
         match self.last_column.clone() {
@@ -118,6 +149,15 @@ impl MigrationBuilder {
         self.push(keys!("drop_index", "indexName": index_name, "table": table))
     }
 
+    /// Adds a constraint from its SQL: `CHECK (...)`, `UNIQUE (...)`, `FOREIGN KEY ...`. It is put
+    /// in the way that the engine does it without holding writers up.
+    pub fn add_constraint(self, table: &str, constraint_name: &str, sql: &str) -> Self {
+        self.push(keys!(
+            "add_constraint", "table": table, "constraintName": constraint_name,
+            "sql": sql.trim(),
+        ))
+    }
+
     /// Drops a constraint.
     pub fn drop_constraint(self, table: &str, constraint_name: &str) -> Self {
         self.push(keys!(
@@ -159,6 +199,103 @@ impl MigrationBuilder {
         self.push(keys!(
             "add_check", "table": table, "constraintName": constraint_name, "sql": sql,
         ))
+    }
+}
+
+/// # Tables and views
+impl MigrationBuilder {
+    /// Makes a table. [`table_constraint`](Self::table_constraint) adds constraints to it.
+    ///
+    /// ```
+    /// # use bellows::builder::{TableColumn, migration};
+    /// let migration = migration("order-items")
+    ///     .phase("Create order_items table")
+    ///     .create_table("order_items", [
+    ///         TableColumn::new("id", "BIGINT").primary_key(),
+    ///         TableColumn::new("order_id", "BIGINT").not_nullable(),
+    ///         TableColumn::new("quantity", "INTEGER").with_default(1),
+    ///     ])
+    ///     .table_constraint("order_items_quantity", "CHECK (quantity > 0)")
+    ///     .build()?;
+    /// # Ok::<(), bellows::builder::BuildError>(())
+    /// ```
+    pub fn create_table(self, table: &str, columns: impl IntoIterator<Item = TableColumn>) -> Self {
+        let columns: Vec<Value> = columns.into_iter().map(|c| Value::Object(c.0)).collect();
+        self.push(keys!("create_table", "table": table, "columns": columns))
+    }
+
+    /// Adds a constraint to the table just made.
+    pub fn table_constraint(mut self, constraint_name: &str, sql: &str) -> Self {
+        let table = self.phases.last_mut().and_then(|phase| {
+            let mut operations = phase.operations.iter_mut().rev();
+            operations.find(|o| o.get("type").and_then(Value::as_str) == Some("create_table"))
+        });
+        let Some(table) = table else {
+            let why = "it modifies the last create_table of its phase, and there is none";
+            return self.mistaken("table_constraint", why);
+        };
+        let all = table.entry("constraints").or_insert_with(|| json!([]));
+        if let Value::Array(all) = all {
+            all.push(json!({ "constraintName": constraint_name, "sql": sql.trim() }));
+        }
+        self
+    }
+
+    /// Drops a table.
+    pub fn drop_table(self, table: &str) -> Self {
+        self.push(keys!("drop_table", "table": table))
+    }
+
+    /// Renames a table at once, which breaks applications that use the old name.
+    pub fn rename_table(self, table: &str, new_table: &str) -> Self {
+        self.push(keys!("rename_table", "table": table, "newTable": new_table))
+    }
+
+    /// Makes a view.
+    pub fn create_view(self, name: &str, sql: &str) -> Self {
+        self.push(keys!("create_view", "name": name, "sql": sql.trim()))
+    }
+
+    /// Drops a view.
+    pub fn drop_view(self, name: &str) -> Self {
+        self.push(keys!("drop_view", "name": name))
+    }
+}
+
+/// A column of a table that is made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableColumn(Map<String, Value>);
+
+impl TableColumn {
+    /// A column that may hold NULL.
+    pub fn new(name: &str, data_type: &str) -> Self {
+        let mut map = Map::new();
+        map.insert("name".to_owned(), name.into());
+        map.insert("dataType".to_owned(), data_type.into());
+        Self(map)
+    }
+
+    fn with(mut self, key: &str, value: Value) -> Self {
+        self.0.insert(key.to_owned(), value);
+        self
+    }
+
+    /// It is NOT NULL.
+    #[must_use]
+    pub fn not_nullable(self) -> Self {
+        self.with("nullable", false.into())
+    }
+
+    /// It has a default; see [`MigrationBuilder::with_default`].
+    #[must_use]
+    pub fn with_default(self, value: impl Into<DefaultValue>) -> Self {
+        self.with("defaultValue", json!(value.into()))
+    }
+
+    /// It is the primary key, or part of it, and so NOT NULL.
+    #[must_use]
+    pub fn primary_key(self) -> Self {
+        self.not_nullable().with("primaryKey", true.into())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{BuildError, MigrationBuilder, problem};
+use crate::dialect::quote;
 use crate::document::{Engine, Migration, emit};
 use crate::operation::DefaultValue;
 use crate::pattern::{default_text, expand};
@@ -158,6 +159,17 @@ pub struct ColumnPart {
     pub extract: String,
 }
 
+impl ColumnPart {
+    /// A part, by its name, type and value.
+    pub fn new(name: &str, data_type: &str, extract: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            data_type: data_type.to_owned(),
+            extract: extract.to_owned(),
+        }
+    }
+}
+
 impl MigrationPatterns {
     /// add-nullable-column.
     pub fn add_nullable_column(
@@ -233,6 +245,111 @@ impl MigrationPatterns {
                 ("columns", &comma(columns)),
             ],
         )
+    }
+
+    /// change-type.
+    pub fn change_column_type(
+        table: &str,
+        column: &str,
+        old_type: &str,
+        new_type: &str,
+    ) -> PatternBuilder<'static> {
+        pattern(
+            "change-type",
+            [
+                ("table", table),
+                ("column", column),
+                ("oldType", old_type),
+                ("newType", new_type),
+            ],
+        )
+    }
+
+    /// split-column.
+    pub fn split_column(
+        table: &str,
+        column: &str,
+        parts: impl IntoIterator<Item = ColumnPart>,
+    ) -> PatternBuilder<'static> {
+        let told = |part: ColumnPart| {
+            let name = quote::name(Engine::PostgreSql, &part.name);
+            format!("{name} {} = {}", part.data_type, part.extract.trim())
+        };
+        let parts: Vec<String> = parts.into_iter().map(told).collect();
+        pattern(
+            "split-column",
+            [
+                ("table", table),
+                ("column", column),
+                ("parts", &parts.join("; ")),
+            ],
+        )
+    }
+
+    /// merge-columns.
+    ///
+    /// ```
+    /// # use bellows::builder::MigrationPatterns;
+    /// let migration = MigrationPatterns::merge_columns(
+    ///     "users",
+    ///     ["first_name", "last_name"],
+    ///     "full_name",
+    ///     "VARCHAR(201)",
+    ///     "first_name || ' ' || last_name",
+    /// )
+    /// .build()?;
+    /// # Ok::<(), bellows::builder::BuildError>(())
+    /// ```
+    pub fn merge_columns<T: Into<String>>(
+        table: &str,
+        columns: impl IntoIterator<Item = T>,
+        new_column: &str,
+        data_type: &str,
+        using: &str,
+    ) -> PatternBuilder<'static> {
+        pattern(
+            "merge-columns",
+            [
+                ("table", table),
+                ("columns", &comma(columns)),
+                ("newColumn", new_column),
+                ("dataType", data_type),
+                ("using", using.trim()),
+            ],
+        )
+    }
+
+    /// add-foreign-key.
+    pub fn add_foreign_key(table: &str, column: &str, ref_table: &str) -> PatternBuilder<'static> {
+        pattern(
+            "add-foreign-key",
+            [
+                ("table", table),
+                ("column", column),
+                ("refTable", ref_table),
+            ],
+        )
+    }
+
+    /// add-unique.
+    pub fn add_unique<T: Into<String>>(
+        table: &str,
+        columns: impl IntoIterator<Item = T>,
+    ) -> PatternBuilder<'static> {
+        pattern(
+            "add-unique",
+            [("table", table), ("columns", &comma(columns))],
+        )
+    }
+
+    /// add-json-column.
+    pub fn add_json_column(table: &str, column: &str) -> PatternBuilder<'static> {
+        pattern("add-json-column", [("table", table), ("column", column)])
+    }
+
+    /// soft-delete.
+    pub fn soft_delete(table: &str) -> PatternBuilder<'static> {
+        pattern("soft-delete", [("table", table)])
     }
 }
 

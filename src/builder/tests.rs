@@ -1,5 +1,7 @@
 //! The seeds' own examples, and every mistake that a builder can make.
 
+use std::collections::BTreeSet;
+
 use super::modifiers::MODIFIERS;
 use super::*;
 use crate::document::{Check, parse};
@@ -46,7 +48,32 @@ fn every_operation_and_every_modifier_as_yaml() {
         .add_unique("users", "users_email_key", ["email", "tenant_id"])
         .validate()
         .add_check("users", "users_age_check", "age > 0")
+        .validate()
         .drop_constraint("users", "users_old_check")
+        .add_constraint("users", "users_age", "CHECK (age < 200)")
+        .validate()
+        .rename_column("users", "x", "y", "TEXT")
+        .validate()
+        .change_column_type("users", "z", "VARCHAR(10)", "VARCHAR(20)")
+        .using("z")
+        .create_table(
+            "parts",
+            [
+                TableColumn::new("id", "BIGINT").primary_key(),
+                TableColumn::new("n", "INTEGER")
+                    .not_nullable()
+                    .with_default(1),
+            ],
+        )
+        .table_constraint("parts_n", "CHECK (n > 0)")
+        .rename_table("parts", "pieces")
+        .drop_table("pieces")
+        .create_view("live", "SELECT id FROM users")
+        .drop_view("live")
+        .copy_table("orders", "orders_new")
+        .swap_tables("orders", "orders_new", "orders_old")
+        .validate_constraint("users", "users_age")
+        .validate_row_count("users", "people")
         .enable_dual_write("users", "old_col", "new_col")
         .forward("upper(old_col)")
         .backward("lower(new_col)")
@@ -90,6 +117,45 @@ fn every_operation_and_every_modifier_as_yaml() {
 }
 
 #[test]
+fn every_operation_has_a_method() {
+    // A new operation is looked for here by its word, as a method or in a `keys!`.
+    let source = include_str!("operations.rs");
+    let missing: Vec<&str> = shapes()
+        .iter()
+        .map(|shape| shape.word)
+        .filter(|word| !source.contains(&format!("\"{word}\"")))
+        .collect();
+    assert_eq!(missing, Vec::<&str>::new());
+}
+
+#[test]
+fn every_optional_key_can_be_written() {
+    // By a modifier, or by the method itself; the rest is said here, so that it is a decision.
+    let by_method = [
+        "oldColumn",
+        "newColumn",
+        "indexName",
+        "dataType",
+        "oldType",
+        "constraints",
+    ];
+    let modified: BTreeSet<(&str, &str)> = MODIFIERS
+        .iter()
+        .flat_map(|(_, words, key)| words.iter().map(move |word| (*word, *key)))
+        .collect();
+    for shape in shapes() {
+        for field in shape.fields.iter().filter(|f| !f.required) {
+            assert!(
+                modified.contains(&(shape.word, field.key)) || by_method.contains(&field.key),
+                "{}.{} cannot be written with the builder",
+                shape.word,
+                field.key
+            );
+        }
+    }
+}
+
+#[test]
 fn every_modifier_writes_a_key_that_its_operations_have() {
     for (modifier, words, key) in MODIFIERS {
         for word in *words {
@@ -127,6 +193,8 @@ fn a_modifier_with_nothing_to_modify_is_told_and_nothing_else_is_lost() {
             .forward("a")
             .backward("a")
             .rollback_sql("a")
+            .using("a")
+            .table_constraint("a", "b")
             .validate()
             .error_message("x")
             .expect(crate::document::Expect::True)
@@ -278,6 +346,34 @@ fn the_named_patterns_of_the_seeds() {
             "users", "bio", "TEXT"
         )),
         "add-users-bio 1"
+    );
+    assert_eq!(
+        names(MigrationPatterns::change_column_type(
+            "users",
+            "age",
+            "VARCHAR(10)",
+            "INTEGER"
+        )),
+        "change-users-age-to-integer 7"
+    );
+    assert_eq!(
+        names(MigrationPatterns::split_column(
+            "users",
+            "full_name",
+            [
+                ColumnPart::new(
+                    "first_name",
+                    "VARCHAR(100)",
+                    "SPLIT_PART(full_name, ' ', 1)"
+                ),
+                ColumnPart::new("last_name", "VARCHAR(100)", "SPLIT_PART(full_name, ' ', 2)"),
+            ],
+        )),
+        "split-users-full-name 5"
+    );
+    assert_eq!(
+        names(MigrationPatterns::add_json_column("users", "preferences")),
+        "add-json-users-preferences 1"
     );
     // A string is the text itself, whatever it looks like; an expression is said to be one.
     let default = |value: crate::operation::DefaultValue| {

@@ -291,7 +291,7 @@ async fn orders_belong_to_users() {
             "SELECT count(*) FROM orders o WHERE user_id IS NOT NULL
                 AND NOT EXISTS (SELECT FROM users u WHERE u.id = o.user_id)",
             "SELECT count(*) - 100 FROM orders WHERE id <= 5000 AND user_id IS NULL",
-            "SELECT count(*) - 64 FROM orphaned_orders",
+            "SELECT count(*) - 63 FROM orphaned_orders",
             "SELECT count(*) - 1 FROM pg_constraint WHERE conname = 'fk_orders_user_id' AND convalidated",
         ],
         same: ORDERS,
