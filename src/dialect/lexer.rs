@@ -193,7 +193,11 @@ fn next(engine: Engine, rest: &str) -> Result<(Kind, usize), &'static str> {
     let family = engine.is_mysql_family();
     // Two hyphens are two signs there, unless a blank follows.
     let dashes = |rest: &str| {
-        !family || rest[2..].chars().next().is_none_or(|c| c.is_whitespace() || c.is_control())
+        !family
+            || rest[2..]
+                .chars()
+                .next()
+                .is_none_or(|c| c.is_whitespace() || c.is_control())
     };
     match (first, second) {
         (c, _) if c.is_whitespace() => Ok((Kind::Space, run(&char::is_whitespace))),
@@ -203,9 +207,7 @@ fn next(engine: Engine, rest: &str) -> Result<(Kind, usize), &'static str> {
             Ok((Kind::Symbol, block_comment(rest, engine)?))
         }
         ('/', Some('*')) => Ok((Kind::Comment, block_comment(rest, engine)?)),
-        ('\'' | '"', _) if family => {
-            Ok((Kind::Text, quoted(rest, first, true).ok_or("a string")?))
-        }
+        ('\'' | '"', _) if family => Ok((Kind::Text, quoted(rest, first, true).ok_or("a string")?)),
         ('\'', _) => Ok((Kind::Text, quoted(rest, '\'', false).ok_or("a string")?)),
         ('e' | 'E', Some('\'')) if postgres => {
             let inner = quoted(&rest[1..], '\'', true).ok_or("a string")?;
