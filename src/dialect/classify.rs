@@ -26,6 +26,8 @@ pub struct Facts {
     pub changes_schema: bool,
     /// The table it is about, where it is about one.
     pub table: Option<TableName>,
+    /// The table that it makes, where it makes one that was not there.
+    pub creates: Option<TableName>,
 }
 
 impl Facts {
@@ -37,6 +39,7 @@ impl Facts {
             unbatched: false,
             changes_schema: false,
             table: None,
+            creates: None,
         }
     }
 
@@ -80,6 +83,7 @@ impl Facts {
             unbatched: self.unbatched || other.unbatched,
             changes_schema: self.changes_schema || other.changes_schema,
             table: self.table.or(other.table),
+            creates: self.creates.or(other.creates),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::behave::{Behave, Draft, Loss, Subject, Undo};
 use crate::dialect::classify::{self, Facts};
 use crate::dialect::lexer;
 use crate::dialect::split::{self, Piece};
-use crate::dialect::statement::ASSUMED_ROWS;
+use crate::dialect::statement::{ASSUMED_ROWS, Work};
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::plan::{Action, Statement};
 use crate::schema::{Refusal, TableName, World};
@@ -60,10 +60,16 @@ fn read(engine: Engine, field: &'static str, sql: &str) -> Result<Vec<Read>, Ref
             "DELIMITER is a word of the mysql client, which the server does not know; leave it out: a body from BEGIN to END stays together without it",
         ));
     }
+    let mut made: Vec<TableName> = Vec::new();
     Ok(pieces
         .into_iter()
         .map(|piece| {
-            let facts = classify::piece(engine, &piece);
+            let mut facts = classify::piece(engine, &piece);
+            // Nobody has anything to do yet with a table that this very text makes.
+            if facts.table.as_ref().is_some_and(|t| made.contains(t)) {
+                facts.work = Work::Brief;
+            }
+            made.extend(facts.creates.clone());
             (piece, facts)
         })
         .collect())
@@ -266,6 +272,19 @@ fn drops(sql: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_that_the_text_makes_holds_nobody_up() {
+        let sql = "CREATE TABLE a (id int); CREATE INDEX ON a (id); CREATE INDEX ON b (id);
+                   CREATE TABLE IF NOT EXISTS c (id int); CREATE INDEX ON c (id)";
+        let work: Vec<Work> = read(Engine::PostgreSql, "sql", sql)
+            .unwrap()
+            .into_iter()
+            .map(|(_, facts)| facts.work)
+            .collect();
+        let index = Work::Index;
+        assert_eq!(work, [Work::Brief, Work::Brief, index, Work::Brief, index]);
+    }
 
     #[test]
     fn a_concurrent_build_is_known_by_its_name() {

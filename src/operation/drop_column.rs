@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backfill;
 use super::behave::{Behave, Draft, Loss, Subject, Undo};
-use super::{SetNotNull, dual_write, mysql, postgres, restore, sqlite};
+use super::{SetNotNull, dual_write, mysql, postgres, restore, shadow, sqlite};
 use crate::dialect::create_table::CreateTable;
 use crate::dialect::expression::Volatility;
 use crate::dialect::statement::Work;
@@ -473,6 +473,7 @@ impl Behave for DropColumn {
                 ),
             ));
         }
+        world.need_no_copied_column("column", &table, &self.column, false)?;
         let mut given: Vec<(String, String)> = Vec::new();
         for (_, defaults) in self.parted(world, &table) {
             given.extend(defaults);
@@ -508,7 +509,7 @@ impl Behave for DropColumn {
         let table = TableName::parse(&self.table);
         match before.engine {
             Engine::PostgreSql => {
-                let mut statements = Vec::new();
+                let mut statements = shadow::leave_column(before, &table, &self.column);
                 // In the transaction of the drop: a trigger that writes a column which is not
                 // there fails every insert.
                 for (dual_write, defaults) in self.parted(before, &table) {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Loss, Subject, Undo};
-use super::{mysql, restore, sqlite};
+use super::{mysql, restore, shadow, sqlite};
 use crate::dialect::quote;
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::plan::{Lock, Statement};
@@ -136,7 +136,10 @@ impl Behave for DropTable {
         let mut statements = Vec::new();
         match before.engine {
             Engine::PostgreSql => {
+                // Triggers that write a table which is not there fail every write of theirs.
+                statements.extend(shadow::leave_table(before, &name));
                 statements.push(Statement::brief(sql, Lock::AccessExclusive));
+                statements.extend(shadow::drop_functions(before, &name));
                 for dual_write in known.map(|t| t.dual_writes.as_slice()).unwrap_or_default() {
                     // The triggers go with the table, their functions do not.
                     statements.push(super::dual_write::drop_function(dual_write));
@@ -151,8 +154,13 @@ impl Behave for DropTable {
             Engine::Sqlite => statements.push(sqlite::write(sql)),
         }
         let draft = Draft::transaction(format!("Drop table {name}"), &name, statements);
+        let sources = before
+            .copies_into(&name)
+            .into_iter()
+            .map(|(s, _)| s.clone());
+        let others = targets(known, &name).into_iter().chain(sources);
         Ok(vec![
-            targets(known, &name).iter().fold(draft, Draft::touching),
+            others.fold(draft, |draft, other| draft.touching(&other)),
         ])
     }
 
@@ -163,7 +171,10 @@ impl Behave for DropTable {
         } else {
             Loss::Values
         };
-        let Some(table) = before.table(&name) else {
+        // One that was kept in step would come back empty and follow nobody, and a swap that is
+        // taken back after that would put it in its table's place.
+        let followed = !before.copies_into(&name).is_empty();
+        let Some(table) = before.table(&name).filter(|_| !followed) else {
             return Ok(Undo {
                 drafts: Vec::new(),
                 loss,

@@ -105,6 +105,7 @@ impl Behave for RenameColumn {
 
     fn apply(&self, world: &mut World) -> Result<(), Refusal> {
         let table = TableName::parse(&self.table);
+        world.need_no_copied_column("oldColumn", &table, &self.old_column, true)?;
         if let Some(data_type) = &self.data_type {
             world.check_type("dataType", data_type)?;
         }

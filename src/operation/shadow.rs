@@ -53,6 +53,38 @@ fn list<T: AsRef<str>>(items: &[T], unknown: &str) -> String {
     items.join(", ")
 }
 
+/// What ends the copies that read the column: their triggers go before it does, or every write of
+/// the table would fail. They do not come back with it, for it comes back empty.
+pub(super) fn leave_column(world: &World, table: &TableName, column: &str) -> Vec<Statement> {
+    let known = world.table(table).map(|t| t.shadows.as_slice());
+    known
+        .unwrap_or_default()
+        .iter()
+        .filter(|shadow| shadow.reads(column))
+        .flat_map(|shadow| Texts::new(world, table, shadow).remove())
+        .collect()
+}
+
+/// What ends the copies into a table, before it goes. They do not come back with it, for it comes
+/// back empty.
+pub(super) fn leave_table(world: &World, target: &TableName) -> Vec<Statement> {
+    world
+        .copies_into(target)
+        .into_iter()
+        .flat_map(|(source, shadow)| Texts::new(world, source, shadow).remove())
+        .collect()
+}
+
+/// What drops the functions of a table's own triggers, once it is gone with these.
+pub(super) fn drop_functions(world: &World, table: &TableName) -> Vec<Statement> {
+    let known = world.table(table).map(|t| t.shadows.as_slice());
+    known
+        .unwrap_or_default()
+        .iter()
+        .map(|shadow| Texts::new(world, table, shadow).drop_function())
+        .collect()
+}
+
 /// The texts of one link.
 pub(super) struct Texts<'a> {
     world: &'a World,
@@ -235,20 +267,15 @@ impl<'a> Texts<'a> {
         let Some(table) = self.world.table(self.source) else {
             return String::new();
         };
-        let read = |column: &str| {
-            let engine = self.world.engine;
-            let within = |sql: &String| expression::mentions(engine, sql, column);
-            self.shadow.source_key.iter().any(|c| c == column)
-                || self.shadow.columns.iter().any(|(_, sql)| within(sql))
-                || self.shadow.filter.as_ref().is_some_and(within)
-                || self.shadow.each.as_ref().is_some_and(within)
-        };
         let whole_row = self
             .shadow
             .columns
             .iter()
             .any(|(_, sql)| expression::mentions(self.world.engine, sql, &self.source.name));
-        let (used, unused): (Vec<_>, Vec<_>) = table.columns.iter().partition(|c| read(&c.name));
+        let (used, unused): (Vec<_>, Vec<_>) = table
+            .columns
+            .iter()
+            .partition(|c| self.shadow.reads(&c.name));
         if unused.is_empty() || used.is_empty() || whole_row || !self.world.is_whole(self.source) {
             return String::new();
         }
@@ -385,11 +412,31 @@ END
         vec![
             drop(&self.shadow.trigger),
             drop(&self.shadow.truncate_trigger()),
-            Statement::brief(
-                format!("DROP FUNCTION IF EXISTS {}()", self.function()),
-                Lock::None,
-            ),
+            self.drop_function(),
         ]
+    }
+
+    fn drop_function(&self) -> Statement {
+        Statement::brief(
+            format!("DROP FUNCTION IF EXISTS {}()", self.function()),
+            Lock::None,
+        )
+    }
+
+    /// Refuses, when it is sent, to let the copy take the place of the table it no longer follows.
+    pub(super) fn must_be_in_step(&self) -> Statement {
+        let message = format!(
+            "{} is not kept in step with {} any more, and cannot take its place",
+            self.shadow.target, self.source
+        );
+        let body = format!(
+            " BEGIN IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = {}::regclass AND tgname = {} AND tgenabled <> 'D') THEN RAISE EXCEPTION USING MESSAGE = {}; END IF; END ",
+            literal(&qualified(self.source)),
+            literal(&self.shadow.trigger),
+            literal(&message)
+        );
+        let fence = quote::fence(&body);
+        Statement::brief(format!("DO {fence}{body}{fence}"), Lock::None)
     }
 
     /// Refuses, when it is sent, a copy that holds rows already: they would stay beside the

@@ -208,7 +208,9 @@ impl<'a> Swap<'a> {
     /// The copy takes the table's place.
     pub(super) fn forward(&self) -> Vec<Statement> {
         let mut out = self.lock(self.shadow);
-        out.extend(Texts::new(self.world, self.table, self.link).remove());
+        let link = Texts::new(self.world, self.table, self.link);
+        out.insert(0, link.must_be_in_step());
+        out.extend(link.remove());
         out.extend(self.drop_incoming());
         out.push(rename(self.table, self.old));
         out.push(rename(self.shadow, self.table));
@@ -237,7 +239,9 @@ impl<'a> Swap<'a> {
     /// The old table has its place again, with what was written since.
     pub(super) fn back(&self) -> Vec<Statement> {
         let mut out = self.lock(self.old);
-        out.extend(Texts::new(self.world, self.table, self.reverse).remove());
+        let reverse = Texts::new(self.world, self.table, self.reverse);
+        out.insert(0, reverse.must_be_in_step());
+        out.extend(reverse.remove());
         out.extend(self.drop_incoming());
         out.extend(self.identities_back());
         out.push(rename(self.table, self.shadow));

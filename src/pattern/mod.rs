@@ -1,14 +1,17 @@
 //! One file per pattern: a form's fields in, a document out.
 
 mod apart;
+mod calendar;
 mod carry;
 mod conversion;
 mod foreign_key;
 mod form;
 mod names;
+mod partitions;
 mod resolve;
 mod rewrite;
 mod values;
+mod values_of;
 mod views;
 
 use std::collections::BTreeMap;
@@ -69,6 +72,8 @@ patterns! {
     add_unique ["add-unique-constraint"],
     add_json_column [],
     soft_delete ["add-soft-delete"],
+    partition_table [],
+    extract_table [],
 }
 
 /// Expands a pattern into a document. `values` holds the form's fields as text, by key; a flag is

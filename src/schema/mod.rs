@@ -5,6 +5,7 @@
 
 mod apply;
 mod attached;
+mod copies;
 mod dual_write;
 mod fingerprint;
 mod relations;

@@ -82,6 +82,9 @@ impl World {
         }
         self.give_names_back(name, &table);
         self.tables.remove(name);
+        for other in self.tables.values_mut() {
+            other.shadows.retain(|s| s.target != *name);
+        }
         self.forget(name, "was dropped earlier in this document".to_owned());
         Ok(())
     }
@@ -89,6 +92,7 @@ impl World {
     /// Gives a table another name in its schema.
     pub fn rename_table(&mut self, name: &TableName, to: &TableName) -> Result<(), Refusal> {
         let mut table = self.table_mut("table", name)?.clone();
+        self.need_no_copy("table", name)?;
         self.take_name("newTable", to)?;
         self.relations
             .remove(&(name.schema.clone(), name.name.clone()));
@@ -331,7 +335,7 @@ impl World {
         }
     }
 
-    fn forget(&mut self, name: &TableName, how: String) {
+    pub(super) fn forget(&mut self, name: &TableName, how: String) {
         self.whole.remove(name);
         self.made.remove(name);
         self.added.retain(|(of, _), _| of != name);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::TableName;
-use crate::dialect::quote;
+use crate::dialect::{expression, quote};
 use crate::document::Engine;
 
 /// What the names of all triggers have in common that keep one table in step with another.
@@ -77,6 +77,15 @@ impl Shadow {
             .iter()
             .find(|(_, expression)| *expression == sql)
             .map(|(name, _)| name.as_str())
+    }
+
+    /// Whether the copy depends on that column of the source.
+    pub fn reads(&self, column: &str) -> bool {
+        let within = |sql: &String| expression::mentions(Engine::PostgreSql, sql, column);
+        self.source_key.iter().any(|c| c == column)
+            || self.columns.iter().any(|(_, sql)| within(sql))
+            || self.filter.as_ref().is_some_and(within)
+            || self.each.as_ref().is_some_and(within)
     }
 
     /// Whether each of those columns of the target is a column of the source as it is.

@@ -88,9 +88,16 @@ impl World {
                     .filter_map(|c| c.references.as_ref());
                 targets.chain(table.referenced_by.iter().map(|(name, _)| name))
             });
+        // So do the tables whose triggers write one of these.
+        let sources = known
+            .tables
+            .iter()
+            .filter(|(_, table)| table.shadows.iter().any(|s| touched.contains(&s.target)))
+            .map(|(name, _)| name);
         let tables: BTreeMap<TableName, Table> = touched
             .iter()
             .chain(ends)
+            .chain(sources)
             .filter_map(|name| Some((name.clone(), known.table(name)?.clone())))
             .collect();
         let relations = known
@@ -307,6 +314,7 @@ impl World {
         table.columns.retain(|c| c.name != column);
         table.constraints.retain(|c| !named(&c.columns));
         table.dual_writes.retain(|d| !d.names(column));
+        table.shadows.retain(|s| !s.reads(column));
         if named(&table.primary_key) {
             table.primary_key.clear();
         }
@@ -318,31 +326,6 @@ impl World {
             .collect();
         for index in gone {
             self.drop_relation(name, &index)?;
-        }
-        Ok(())
-    }
-
-    /// Gives a table the name of its old self, and another one the table's.
-    pub fn swap_tables(
-        &mut self,
-        table: &TableName,
-        shadow: &TableName,
-        old: &TableName,
-    ) -> Result<(), Refusal> {
-        let mut was = std::mem::take(self.table_mut("table", table)?);
-        let is = std::mem::take(self.table_mut("shadow", shadow)?);
-        was.shadows.clear();
-        self.tables.remove(shadow);
-        self.relations
-            .remove(&(shadow.schema.clone(), shadow.name.clone()));
-        let (was_whole, is_whole) = (self.whole.remove(table), self.whole.remove(shadow));
-        self.tables.insert(old.clone(), was);
-        self.tables.insert(table.clone(), is);
-        if was_whole {
-            self.whole.insert(old.clone());
-        }
-        if is_whole {
-            self.whole.insert(table.clone());
         }
         Ok(())
     }

@@ -18,3 +18,4 @@ mod mariadb_runs;
 mod names;
 mod operations;
 mod shadow;
+mod shadow_patterns;

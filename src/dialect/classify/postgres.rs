@@ -155,7 +155,11 @@ fn create(mut c: Cursor<'_, '_>) -> Facts {
         } else {
             Lock::None
         };
-        return Facts::brief(lock).ddl();
+        let mut facts = Facts::brief(lock).ddl();
+        if !c.has(&["if", "not", "exists"]) {
+            facts.creates = c.table();
+        }
+        return facts;
     }
     if c.take(&["materialized", "view"]) {
         return Facts::of(Lock::AccessShare, Work::Scan).ddl();

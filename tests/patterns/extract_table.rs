@@ -1,0 +1,86 @@
+//! extract-table: its documents out of JSON, arrays and repeated columns.
+
+use super::*;
+
+fn schema() -> Schema {
+    let mut schema = Schema::empty(Engine::PostgreSql);
+    schema.tables.insert(
+        TableName::parse("users"),
+        Table {
+            columns: vec![
+                column("id", "bigint"),
+                column("addresses", "jsonb"),
+                column("Tags", "text[]"),
+                column("phone1", "text"),
+                column("phone2", "text"),
+                column("age", "integer"),
+            ],
+            primary_key: vec!["id".into()],
+            rows: 1000,
+            ..Table::default()
+        },
+    );
+    schema
+}
+
+fn extract(fields: &[(&str, &str)]) -> String {
+    let known = schema();
+    shown("extract-table", Engine::PostgreSql, Some(&known), fields)
+}
+
+#[test]
+fn objects_of_a_json_column_become_rows() {
+    let text = extract(&[
+        ("table", "users"),
+        ("columns", "addresses"),
+        ("newTable", "user_addresses"),
+        ("fields", "street text, it's numeric, lines jsonb"),
+        ("soak", "0"),
+    ]);
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn arrays_and_repeated_columns_become_rows() {
+    let array = extract(&[
+        ("table", "users"),
+        ("columns", "Tags"),
+        ("newTable", "user_tags"),
+        ("valueColumn", "tag"),
+    ]);
+    let repeated = extract(&[
+        ("table", "users"),
+        ("columns", "phone1, phone2"),
+        ("newTable", "phones"),
+    ]);
+    insta::assert_snapshot!(format!("{array}\n--\n{repeated}"));
+}
+
+#[test]
+fn what_cannot_be_extracted_is_said() {
+    let known = schema();
+    let said = |fields: &[(&str, &str)]| {
+        mistakes("extract-table", Engine::PostgreSql, Some(&known), fields)
+    };
+    let all = [
+        said(&[("table", "users"), ("columns", "age"), ("newTable", "ages")]),
+        said(&[
+            ("table", "users"),
+            ("columns", "phone1, age"),
+            ("newTable", "users"),
+        ]),
+        said(&[
+            ("table", "users"),
+            ("columns", "addresses"),
+            ("newTable", "a"),
+            ("fields", "zip integer"),
+        ]),
+        mistakes(
+            "extract-table",
+            Engine::PostgreSql,
+            None,
+            &[("table", "users"), ("columns", "a"), ("newTable", "b")],
+        ),
+    ];
+    insta::assert_snapshot!(all.join("\n--\n"));
+}
