@@ -259,7 +259,8 @@ pub enum Audit {
 /// `--target`.
 #[derive(Clone, Debug, Args)]
 pub struct TargetOption {
-    /// The database: postgres://USER:PASSWORD@HOST/DATABASE or sqlite:PATH.
+    /// The database: postgres://USER:PASSWORD@HOST/DATABASE, mysql:// or mariadb:// likewise, or
+    /// sqlite:PATH.
     #[arg(
         id = "target_url",
         long = "target",
