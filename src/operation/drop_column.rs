@@ -1,18 +1,19 @@
 //! drop_column: a column and its values go.
 
+mod again;
+
 use serde::{Deserialize, Serialize};
 
 use super::backfill;
 use super::behave::{Behave, Draft, Loss, Subject, Undo};
-use super::{SetNotNull, dual_write, mysql, postgres, restore, shadow, sqlite};
+use super::{dual_write, mysql, postgres, shadow, sqlite};
 use crate::dialect::create_table::CreateTable;
-use crate::dialect::expression::Volatility;
 use crate::dialect::statement::Work;
 use crate::dialect::{catalogue, column_definition};
 use crate::dialect::{expression, quote};
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::plan::{Action, Lock, Statement};
-use crate::schema::{Column, Constraint, ConstraintKind, DualWrite, Index, Refusal, TableName, World};
+use crate::schema::{Constraint, ConstraintKind, DualWrite, Index, Refusal, TableName, World};
 
 /// Drop a column.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -148,167 +149,6 @@ impl DropColumn {
         ));
         Ok(vec![Draft::transaction(title, table, first)])
     }
-
-    /// Brings the definition back, and the values as far as its other column still has them.
-    fn again(&self, before: &World, table: &TableName) -> Result<Vec<Draft>, Refusal> {
-        let Some(column) = before.column(table, &self.column) else {
-            return Ok(Vec::new());
-        };
-        let engine = before.engine;
-        let name = quote::name(engine, &self.column);
-        // A column with a default has a value in every row from the beginning.
-        let filled = column.default.is_some() || column.generated_as.is_some();
-        let definition = restore::definition(engine, column, !column.nullable && filled);
-        let mut statements = match engine {
-            Engine::PostgreSql => postgres_again(before, table, column, &definition),
-            Engine::MySql | Engine::MariaDb => return self.mysql_again(before, table),
-            Engine::Sqlite => vec![sqlite::write(format!(
-                "ALTER TABLE {} ADD COLUMN {definition}",
-                quote::table(engine, table)
-            ))],
-        };
-        let parted = self.parted(before, table);
-        for (dual_write, defaults) in &parted {
-            let held: Vec<&str> = defaults.iter().map(|(column, _)| column.as_str()).collect();
-            statements.extend(dual_write::remove(engine, table, dual_write));
-            statements.extend(dual_write::install(before, table, dual_write, &held));
-        }
-        let title = format!("Add column {table}.{} again", self.column);
-        let mut drafts = vec![Draft::transaction(title, table, statements)];
-        for (dual_write, _) in &parted {
-            let side = [&dual_write.backward, &dual_write.forward]
-                .into_iter()
-                .find(|side| side.contains_key(&self.column));
-            if let Some(side) = side {
-                // Where the others of its side were dropped after it, they are there again by now,
-                // and empty.
-                let list: Vec<String> = side
-                    .iter()
-                    .map(|(column, sql)| {
-                        let column_sql = quote::name(engine, column);
-                        if *column == self.column {
-                            format!("{column_sql} = {sql}")
-                        } else {
-                            format!("{column_sql} = COALESCE({column_sql}, {sql})")
-                        }
-                    })
-                    .collect();
-                drafts.push(backfill::draft(
-                    before,
-                    table,
-                    list.join(", "),
-                    format!("{name} IS NULL"),
-                    true,
-                ));
-            }
-        }
-        // Without its values a column that was NOT NULL can only come back nullable.
-        if !column.nullable && !filled && drafts.len() > 1 && engine == Engine::PostgreSql {
-            let mut between = before.clone();
-            if let Some(again) = between.column_mut(table, "column", &self.column)? {
-                again.nullable = true;
-            }
-            let forbid = SetNotNull {
-                table: self.table.clone(),
-                column: self.column.clone(),
-            };
-            drafts.extend(forbid.compile(&between)?);
-        }
-        drafts.extend(self.what_hung_on_it(before, table)?);
-        Ok(drafts)
-    }
-
-    /// The constraints and indexes that went with it.
-    fn what_hung_on_it(&self, before: &World, table: &TableName) -> Result<Vec<Draft>, Refusal> {
-        let mut drafts = Vec::new();
-        let Some(known) = before.table(table) else {
-            return Ok(drafts);
-        };
-        match before.engine {
-            Engine::PostgreSql => {
-                let named = known
-                    .constraints
-                    .iter()
-                    .filter(|c| c.columns.contains(&self.column));
-                for constraint in named {
-                    drafts.extend(restore::constraint(before, table, constraint));
-                }
-            }
-            Engine::Sqlite => {
-                let by_itself = known
-                    .create_sql
-                    .as_deref()
-                    .and_then(|sql| CreateTable::parse(sql).ok())
-                    .is_some_and(|text| text.is_key_by_itself(&self.column));
-                if by_itself {
-                    let empty = known
-                        .column(&self.column)
-                        .is_some_and(|c| !c.nullable && c.default.is_none());
-                    let title = format!("Make {table} as it was");
-                    return Ok(vec![sqlite::rebuild(
-                        before,
-                        table,
-                        "column",
-                        title,
-                        |text| {
-                            if empty {
-                                text.drop_not_null(&self.column)
-                            } else {
-                                Ok(())
-                            }
-                        },
-                    )?]);
-                }
-            }
-            Engine::MySql | Engine::MariaDb => {}
-        }
-        for index in restore::indexes_on(before, table, &self.column) {
-            drafts.push(restore::index(before, table, index));
-        }
-        Ok(drafts)
-    }
-}
-
-/// Adds a column again, with its sequence, comment and privileges.
-fn postgres_again(
-    before: &World,
-    table: &TableName,
-    column: &Column,
-    definition: &str,
-) -> Vec<Statement> {
-    let engine = Engine::PostgreSql;
-    let volatile = column.generated_as.is_some()
-        || column
-            .default
-            .as_deref()
-            .is_some_and(|sql| expression::volatility(engine, sql) == Volatility::Volatile);
-    let work = if volatile { Work::Rewrite } else { Work::Brief };
-    let mut out = Vec::new();
-    let sequence = restore::sequence(column);
-    if let Some(sequence) = &sequence {
-        out.push(Statement::brief(
-            format!("CREATE SEQUENCE IF NOT EXISTS {sequence}"),
-            Lock::None,
-        ));
-    }
-    let on = quote::table(engine, table);
-    out.push(Statement::new(
-        format!("ALTER TABLE {on} ADD COLUMN IF NOT EXISTS {definition}"),
-        Lock::AccessExclusive,
-        work,
-        before.rows(table),
-    ));
-    if let Some(sequence) = sequence {
-        out.push(Statement::brief(
-            format!(
-                "ALTER SEQUENCE {sequence} OWNED BY {on}.{}",
-                quote::name(engine, &column.name)
-            ),
-            Lock::None,
-        ));
-    }
-    out.extend(restore::attributes(table, column));
-    out
 }
 
 impl DropColumn {

@@ -4,6 +4,7 @@
 mod support;
 
 mod backfill;
+mod changes;
 mod dual_write;
 mod examples;
 mod failures;
