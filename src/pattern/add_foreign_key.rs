@@ -112,6 +112,13 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
         PhaseKind::Contract,
         format!("Add {constraint_name}, and check every row against it"),
     );
+    // SQLite looks at every row itself as it makes the table anew.
+    if form.engine != Engine::Sqlite {
+        add.validation.push(Validation {
+            constraint_name: Some(constraint_name.clone()),
+            ..validation(Check::ConstraintValid, &table)
+        });
+    }
     let action = |key: &str| form.text(key).and_then(ReferentialAction::of);
     add.operations.push(
         AddForeignKey {

@@ -156,3 +156,98 @@ fn with_a_target_the_engine_is_the_targets() {
         .exits(0);
     assert!(ran.out.contains("database: sqlite"), "{}", ran.out);
 }
+
+/// The fields of each pattern are options; what comes of them is safe to run.
+#[test]
+fn every_pattern_is_generated_from_its_options() {
+    let place = Place::new();
+    let patterns: &[(&str, &[&str])] = &[
+        (
+            "add-foreign-key",
+            &[
+                "--table=orders",
+                "--column=user_id",
+                "--ref-table=users",
+                "--ref-column=id",
+                "--orphans=null",
+                "--on-delete=CASCADE",
+            ],
+        ),
+        (
+            "add-unique",
+            &[
+                "--table=users",
+                "--columns=tenant,email",
+                "--duplicates=fix",
+                "--fix=email = email || '-' || id",
+                "--keep=highest",
+                "--key=id",
+            ],
+        ),
+        (
+            "add-json-column",
+            &[
+                "--table=users",
+                "--column=preferences",
+                "--default={}",
+                "--inverted=all",
+                "--paths=theme,address.city",
+            ],
+        ),
+        (
+            "soft-delete",
+            &[
+                "--table=users",
+                "--columns=id,email",
+                "--view-name=users_active",
+                "--view-columns=id,email",
+            ],
+        ),
+        (
+            "change-type",
+            &[
+                "--table=users",
+                "--column=age",
+                "--old-type=VARCHAR(10)",
+                "--new-type=INTEGER",
+                "--unconvertible=null",
+            ],
+        ),
+        (
+            "split-column",
+            &[
+                "--table=users",
+                "--column=full_name",
+                "--parts=first_name VARCHAR(100) = split_part(full_name, ' ', 1); last_name VARCHAR(100) = split_part(full_name, ' ', 2)",
+                "--backward=first_name || ' ' || last_name",
+            ],
+        ),
+        (
+            "merge-columns",
+            &[
+                "--table=users",
+                "--columns=first_name,last_name",
+                "--new-column=full_name",
+                "--data-type=VARCHAR(200)",
+                "--separator= ",
+            ],
+        ),
+    ];
+    for (pattern, options) in patterns {
+        let file = format!("{pattern}.yaml");
+        let arguments = ["migrate", "generate", pattern, "--output", &file];
+        place.bellows(&[&arguments[..], options].concat()).exits(0);
+        place.bellows(&["migrate", "verify", &file]).exits(0);
+    }
+    let stray = [
+        "migrate",
+        "generate",
+        "soft-delete",
+        "--table",
+        "t",
+        "--orphans",
+        "null",
+    ];
+    let ran = place.bellows(&stray).exits(2);
+    assert!(ran.err.contains("--orphans"), "{}", ran.err);
+}

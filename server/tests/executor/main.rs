@@ -18,5 +18,7 @@ mod mariadb_lifecycle;
 mod mariadb_runs;
 mod names;
 mod operations;
+mod pattern_rows;
+mod patterns;
 mod shadow;
 mod shadow_patterns;

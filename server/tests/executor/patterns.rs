@@ -1,0 +1,439 @@
+//! Every pattern on real databases: up to each phase and back, then to the end, beside a writer, on
+//! a table with foreign keys both ways, a trigger, a view, a partial index and quoted names.
+
+use std::collections::BTreeMap;
+
+use bellows::document::{Engine, Migration, emit};
+use bellows::pattern::{expand, shapes};
+use bellows::schema::{Schema, Table, TableName};
+use bellows_server::executor::{Outcome, RunOptions, control, planning_schema, roll_back};
+
+use crate::support::{Events, TestTarget, Writer, open, run};
+
+/// Rows of the table; the writer's own have keys beyond.
+const ROWS: u32 = 10_000;
+
+/// The table that the patterns are for.
+const PEOPLE: &str = "People";
+
+/// Patterns that make tables of their own, and are tested where these are.
+const ELSEWHERE: &[&str] = &["partition-table", "extract-table"];
+
+async fn people(engine: Engine) -> TestTarget {
+    let test = TestTarget::new(engine).await;
+    let (key, required, log) = match engine {
+        Engine::PostgreSql => (
+            "bigint PRIMARY KEY",
+            "NOT NULL",
+            "CREATE FUNCTION logged() RETURNS trigger LANGUAGE plpgsql AS
+               $$ BEGIN INSERT INTO log VALUES (NEW.id); RETURN NULL; END $$;
+             CREATE TRIGGER logged AFTER INSERT ON \"People\"
+               FOR EACH ROW EXECUTE FUNCTION logged()",
+        ),
+        Engine::MySql | Engine::MariaDb => panic!("no such target here"),
+        Engine::Sqlite => (
+            "INTEGER PRIMARY KEY",
+            "",
+            "CREATE TRIGGER logged AFTER INSERT ON \"People\"
+               BEGIN INSERT INTO log VALUES (NEW.id); END",
+        ),
+    };
+    test.sql(&format!(
+        "CREATE TABLE teams (id {key}, title text);
+         INSERT INTO teams VALUES (1, 'one'), (2, 'two'), (3, 'three');
+         CREATE TABLE \"People\" (
+           id {key}, \"Full name\" text {required}, email text, age text, \"First\" varchar(50),
+           \"order\" varchar(50), city_id bigint, nick text, code int,
+           team_id bigint REFERENCES teams (id));
+         CREATE TABLE badges (id {key}, person bigint REFERENCES \"People\" (id) ON DELETE CASCADE);
+         CREATE TABLE cities (id {key}, name text);
+         CREATE TABLE log (n bigint);
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40)
+         INSERT INTO cities SELECT i, 'city ' || i FROM n;
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS})
+         INSERT INTO \"People\"
+         SELECT i, 'first' || i || ' last' || i, 'm' || i || '@x', CAST(i % 90 AS text), 'f' || i,
+                CASE WHEN i % 4 > 0 THEN 'o' || i END,
+                CASE WHEN i % 5 > 0 THEN i % 40 + 1 END,
+                CASE WHEN i % 3 > 0 THEN 'n' || i END, 0, i % 3 + 1 FROM n;
+         UPDATE \"People\" SET age = '99999999999' WHERE id IN (17, 18);
+         UPDATE \"People\" SET age = 'old' WHERE id = 4711;
+         UPDATE \"People\" SET age = NULL WHERE id = 4712;
+         UPDATE \"People\" SET city_id = 4242 WHERE id IN (21, 22, 9999);
+         UPDATE \"People\" SET nick = 'twin' WHERE id IN (31, 32, 33);
+         INSERT INTO badges SELECT id, id FROM \"People\" WHERE id % 100 = 50;
+         CREATE INDEX \"People mails\" ON \"People\" (email) WHERE email IS NOT NULL;
+         CREATE INDEX \"by age\" ON \"People\" (age, code);
+         CREATE INDEX people_code ON \"People\" (code);
+         CREATE VIEW mails AS SELECT id, email FROM \"People\";
+         {log}"
+    ))
+    .await;
+    test
+}
+
+type Fields = Vec<(&'static str, &'static str)>;
+
+/// A form for the pattern; for one that nobody has thought of, none.
+fn fields(word: &str, engine: Engine) -> Option<Fields> {
+    let postgres = engine == Engine::PostgreSql;
+    let (split, back, apart) = if postgres {
+        (
+            "given TEXT = split_part(\"Full name\", ' ', 1); family TEXT = split_part(\"Full name\", ' ', 2)",
+            "given || ' ' || family",
+            "\"First\" = NULLIF(split_part(\"both\", ' ', 1), ''); \"order\" = NULLIF(split_part(\"both\", ' ', 2), '')",
+        )
+    } else {
+        (
+            "given TEXT = substr(\"Full name\", 1, instr(\"Full name\", ' ') - 1); family TEXT = substr(\"Full name\", instr(\"Full name\", ' ') + 1)",
+            "given || ' ' || family",
+            "\"First\" = substr(\"both\", 1, instr(\"both\" || ' ', ' ') - 1); \"order\" = NULLIF(substr(\"both\", instr(\"both\" || ' ', ' ') + 1), '')",
+        )
+    };
+    let mut fields = match word {
+        "add-nullable-column" => vec![("column", "Extra"), ("dataType", "text")],
+        "add-required-column" => vec![
+            ("column", "points"),
+            ("dataType", "integer"),
+            ("default", "0"),
+            ("backfill", "length(email)"),
+        ],
+        "remove-column" => vec![("column", "nick"), ("soak", "0")],
+        "rename-column" => vec![("oldColumn", "email"), ("newColumn", "Mail"), ("soak", "0")],
+        "change-type" => vec![
+            ("column", "age"),
+            ("newType", "INTEGER"),
+            ("unconvertible", "null"),
+            ("setAside", "people_ages"),
+            ("soak", "0"),
+        ],
+        "split-column" => vec![
+            ("column", "Full name"),
+            ("parts", split),
+            ("backward", back),
+            ("soak", "0"),
+        ],
+        "merge-columns" => vec![
+            ("columns", "First, order"),
+            ("newColumn", "both"),
+            ("apart", apart),
+            ("soak", "0"),
+        ],
+        "add-index" => vec![("columns", "team_id, nick")],
+        "add-foreign-key" => vec![
+            ("column", "city_id"),
+            ("refTable", "cities"),
+            ("orphans", "null"),
+            ("setAside", "people_orphans"),
+        ],
+        "add-unique" => vec![
+            ("columns", "nick"),
+            ("duplicates", "fix"),
+            ("fix", "nick = nick || '-' || id"),
+            ("setAside", "people_twins"),
+        ],
+        "add-json-column" => vec![
+            ("column", "prefs"),
+            ("backfill", "'{\"theme\": \"light\"}'"),
+            ("paths", "theme, address.city"),
+            ("inverted", if postgres { "paths" } else { "none" }),
+        ],
+        "soft-delete" => vec![("columns", "team_id"), ("viewName", "living")],
+        _ => return None,
+    };
+    fields.push(("table", PEOPLE));
+    Some(fields)
+}
+
+/// What applications of before the migration do.
+fn old_writes() -> Vec<&'static str> {
+    vec![
+        "INSERT INTO \"People\" (id, \"Full name\", email, age, \"First\", \"order\", nick, team_id)
+         VALUES (1000000 + {n}, 'some body', 'w{n}@x', '{n}', 'f', 'o', 'w{n}', 1)",
+        "UPDATE \"People\" SET email = 'v{n}@x', age = '7', \"Full name\" = 'any one',
+                \"First\" = 'g', \"order\" = NULL WHERE id = 1000000 + {n}",
+        "DELETE FROM \"People\" WHERE id = 1000000 + {n} - 3",
+    ]
+}
+
+/// What they do once an old column may be gone.
+fn lasting_writes() -> Vec<&'static str> {
+    vec!["UPDATE \"People\" SET code = code + 1 WHERE id = 1"]
+}
+
+/// What is compared: nothing of it depends on the order in which columns were made, or on counts.
+fn shape_of(schema: &Schema) -> BTreeMap<TableName, Table> {
+    let mut tables = schema.tables.clone();
+    for table in tables.values_mut() {
+        table.columns.sort_by(|a, b| a.name.cmp(&b.name));
+        table.indexes.sort_by(|a, b| a.name.cmp(&b.name));
+        table.constraints.sort_by(|a, b| a.name.cmp(&b.name));
+        table
+            .constraints
+            .sort_by(|a, b| a.definition.cmp(&b.definition));
+        table.views.sort_by(|a, b| a.view.cmp(&b.view));
+        table.referenced_by.sort();
+        table.triggers.sort();
+        table.dependents.clear();
+        (table.rows, table.bytes, table.create_sql) = (0, 0, None);
+    }
+    tables
+}
+
+/// What is other in the second, a line each.
+fn differences(was: &BTreeMap<TableName, Table>, is: &BTreeMap<TableName, Table>) -> Vec<String> {
+    let lines = |tables: &BTreeMap<TableName, Table>| -> Vec<String> {
+        let lines = tables.iter().flat_map(|(name, table)| {
+            let text = format!("{table:#?}").replace("\n        ", " ");
+            let lines: Vec<String> = text.lines().map(|l| format!("{name}: {l}")).collect();
+            lines
+        });
+        lines.collect()
+    };
+    let (was, is) = (lines(was), lines(is));
+    let gone = was
+        .iter()
+        .filter(|l| !is.contains(l))
+        .map(|l| format!("- {l}"));
+    let new = is
+        .iter()
+        .filter(|l| !was.contains(l))
+        .map(|l| format!("+ {l}"));
+    gone.chain(new).collect()
+}
+
+/// Every value of the rows that the writer leaves alone.
+async fn digest(test: &TestTarget) -> String {
+    let columns = [
+        "id",
+        "\"Full name\"",
+        "email",
+        "age",
+        "\"First\"",
+        "\"order\"",
+        "city_id",
+        "nick",
+        "team_id",
+    ];
+    let engine = test.target.engine();
+    let values: Vec<String> = columns
+        .iter()
+        .map(|c| match engine {
+            Engine::PostgreSql => format!("quote_nullable({c}::text)"),
+            Engine::MySql | Engine::MariaDb => panic!("no such target here"),
+            Engine::Sqlite => format!("quote(CAST({c} AS text))"),
+        })
+        .collect();
+    let row = values.join(" || ',' || ");
+    let rows = format!("SELECT {row} AS r FROM \"People\" WHERE id <= {ROWS} ORDER BY id");
+    let sql = match engine {
+        Engine::PostgreSql => format!("SELECT md5(string_agg(r, ';')) FROM ({rows}) AS rows"),
+        Engine::MySql | Engine::MariaDb => panic!("no such target here"),
+        Engine::Sqlite => format!("SELECT group_concat(r, ';') FROM ({rows}) AS rows"),
+    };
+    test.text(&sql).await.unwrap()
+}
+
+async fn document(test: &TestTarget, word: &str, fields: &Fields) -> Migration {
+    let engine = test.target.engine();
+    let values: BTreeMap<String, String> = fields
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect();
+    let empty = bellows::document::parse(&format!(
+        "migration:\n  name: look\n  database: {}\n  phases:\n    - phase: 1\n      validation:\n        - {{check: column_exists, table: {PEOPLE}, column: id}}\n",
+        engine.word()
+    ))
+    .unwrap();
+    let schema = planning_schema(&test.target, &empty).await.unwrap();
+    expand(word, &values, engine, Some(&schema)).unwrap_or_else(|e| panic!("{word}: {e:#?}"))
+}
+
+fn drops(migration: &Migration, phase: u32) -> bool {
+    migration
+        .phases
+        .iter()
+        .filter(|p| p.phase == phase)
+        .flat_map(|p| &p.operations)
+        .any(|o| o.word() == "drop_column")
+}
+
+/// Runs the first phases, with applications at work that must not notice.
+async fn forth(test: &TestTarget, migration: &Migration, last: u32) -> (String, Vec<String>) {
+    test.sql("DELETE FROM \"People\" WHERE id >= 1000000").await;
+    let record = open(&test.target, &emit(migration)).await;
+    let events = Events::default();
+    let mut writer = Some(Writer::start(&test.url, &old_writes()));
+    let mut errors = Vec::new();
+    for phase in migration.phases.iter().filter(|p| p.phase <= last) {
+        if drops(migration, phase.phase) {
+            errors.extend(writer.take().unwrap().stop().await.errors);
+            writer = Some(Writer::start(&test.url, &lasting_writes()));
+        }
+        let outcome = run(&test.target, &record.id, phase.phase, &events).await;
+        assert!(
+            matches!(outcome, Outcome::PhaseCompleted | Outcome::Completed),
+            "{} phase {}: {outcome:?}\n{}",
+            migration.name,
+            phase.phase,
+            emit(migration)
+        );
+    }
+    errors.extend(writer.unwrap().stop().await.errors);
+    (record.id, errors)
+}
+
+async fn back(test: &TestTarget, id: &str) -> Outcome {
+    let (_sender, receiver) = control();
+    let (options, events) = (RunOptions::new("test"), Events::default());
+    roll_back(
+        &test.target,
+        id,
+        None,
+        "tester",
+        &options,
+        &events,
+        receiver,
+    )
+    .await
+    .unwrap()
+}
+
+async fn up_to_each_phase_and_back(word: &str, engine: Engine) {
+    let Some(fields) = fields(word, engine) else {
+        assert!(ELSEWHERE.contains(&word), "{word} has no form here");
+        return;
+    };
+    let test = people(engine).await;
+    let (schema, rows) = (shape_of(&test.schema().await), digest(&test).await);
+    let migration = document(&test, word, &fields).await;
+    for phase in &migration.phases {
+        let (id, errors) = forth(&test, &migration, phase.phase).await;
+        let place = format!("{word} on {} up to phase {}", engine.word(), phase.phase);
+        assert_eq!(errors, Vec::<String>::new(), "{place}");
+        let outcome = back(&test, &id).await;
+        assert!(
+            matches!(outcome, Outcome::RolledBack { .. }),
+            "{place}: {outcome:?}"
+        );
+        let after = shape_of(&test.schema().await);
+        if !drops(&migration, phase.phase) || word != "remove-column" {
+            assert!(
+                digest(&test).await == rows,
+                "{place}: rows are other than before"
+            );
+        }
+        let other = differences(&schema, &after);
+        assert!(other.is_empty(), "{place}:\n{}", other.join("\n"));
+    }
+    let (_, errors) = forth(&test, &migration, u32::MAX).await;
+    assert_eq!(errors, Vec::<String>::new(), "{word} to the end");
+    completed(&test, word).await;
+}
+
+/// The schema and the rows are as the pattern means them.
+async fn completed(test: &TestTarget, word: &str) {
+    let schema = test.schema().await;
+    let table = schema.table(&TableName::parse(PEOPLE)).unwrap();
+    let column = |name: &str| table.column(name);
+    let index = |name: &str| table.indexes.iter().find(|i| i.name == name && i.valid);
+    let postgres = test.target.engine() == Engine::PostgreSql;
+    match word {
+        "add-nullable-column" => assert!(column("Extra").unwrap().nullable),
+        "add-required-column" => {
+            assert!(!column("points").unwrap().nullable);
+            let filled =
+                "SELECT count(*) FROM \"People\" WHERE id <= 10000 AND points <> length(email)";
+            assert_eq!(test.number(filled).await, 0);
+        }
+        "remove-column" => assert_eq!(column("nick"), None),
+        "rename-column" => {
+            assert_eq!(column("email"), None);
+            assert!(index("People mails_Mail").is_some(), "{:?}", table.indexes);
+            let read = "SELECT count(*) FROM mails WHERE id <= 10000 AND email = 'm' || id || '@x'";
+            assert_eq!(test.number(read).await, 10_000);
+        }
+        "change-type" => {
+            let wanted = if postgres { "integer" } else { "INTEGER" };
+            assert_eq!(column("age").unwrap().data_type, wanted);
+            let name = if postgres { "by age" } else { "by age_new" };
+            assert_eq!(index(name).unwrap().columns, ["age", "code"]);
+            // SQLite's integers hold 99999999999, PostgreSQL's do not.
+            let wrong = if postgres { 3 } else { 1 };
+            let kept = "SELECT count(*) FROM people_ages WHERE age IN ('old', '99999999999')";
+            assert_eq!(test.number(kept).await, wrong);
+            assert_eq!(test.number("SELECT count(*) FROM people_ages").await, wrong);
+            let same = "SELECT count(*) FROM \"People\" WHERE id <= 10000 AND age = id % 90";
+            assert_eq!(test.number(same).await, 10_000 - 4);
+        }
+        "split-column" => {
+            assert_eq!(column("Full name"), None);
+            let same = "SELECT count(*) FROM \"People\" WHERE id <= 10000 AND given = 'first' || id AND family = 'last' || id";
+            assert_eq!(test.number(same).await, 10_000);
+        }
+        "merge-columns" => {
+            assert_eq!(column("order"), None);
+            let same = "SELECT count(*) FROM \"People\" WHERE id <= 10000 AND \"both\" = 'f' || id || CASE WHEN id % 4 > 0 THEN ' o' || id ELSE '' END";
+            assert_eq!(test.number(same).await, 10_000);
+        }
+        "add-index" => assert!(index("idx_People_team_id_nick").is_some()),
+        "add-foreign-key" => {
+            let key = table
+                .constraints
+                .iter()
+                .find(|c| c.columns == ["city_id"])
+                .unwrap();
+            assert!(key.validated);
+            assert_eq!(test.number("SELECT count(*) FROM people_orphans").await, 3);
+            let found = "SELECT count(*) FROM people_orphans WHERE city_id = 4242 AND set_aside_by = 'people-city-id-references-cities'";
+            assert_eq!(test.number(found).await, 3);
+        }
+        "add-unique" => {
+            assert!(index("People_nick_key").unwrap().unique);
+            // NULLs are no duplicates, and the lowest key stays as it was.
+            assert_eq!(test.number("SELECT count(*) FROM people_twins").await, 2);
+            let nicks =
+                "SELECT count(*) FROM \"People\" WHERE nick IN ('twin', 'twin-32', 'twin-33')";
+            assert_eq!(test.number(nicks).await, 3);
+            let nulls = "SELECT count(*) FROM \"People\" WHERE id <= 10000 AND nick IS NULL";
+            assert_eq!(test.number(nulls).await, 3_332);
+        }
+        "add-json-column" => {
+            assert!(index("idx_People_prefs_theme").is_some());
+            assert!(index("idx_People_prefs_address_city").is_some());
+            assert_eq!(index("idx_People_prefs_gin").is_some(), postgres);
+        }
+        "soft-delete" => {
+            test.sql("UPDATE \"People\" SET deleted_at = CURRENT_TIMESTAMP WHERE id < 11")
+                .await;
+            let living = "SELECT count(*) FROM living WHERE id <= 10000";
+            assert_eq!(test.number(living).await, 9_990);
+        }
+        other => panic!("{other} has no end here"),
+    }
+}
+
+/// One after the other, and all of them, however many fail.
+async fn every_pattern(engine: Engine) {
+    let only = std::env::var("BELLOWS_TEST_PATTERN").ok();
+    let mut failed = Vec::new();
+    for shape in shapes() {
+        if only.as_deref().is_none_or(|only| only == shape.word) {
+            let run = tokio::spawn(up_to_each_phase_and_back(shape.word, engine));
+            if run.await.is_err() {
+                failed.push(shape.word);
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{failed:?}");
+}
+
+#[tokio::test]
+async fn postgres_every_pattern_up_to_each_phase_and_back_and_to_the_end() {
+    every_pattern(Engine::PostgreSql).await;
+}
+
+#[tokio::test]
+async fn sqlite_every_pattern_up_to_each_phase_and_back_and_to_the_end() {
+    every_pattern(Engine::Sqlite).await;
+}
