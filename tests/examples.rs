@@ -14,7 +14,7 @@ fn every_example_is_planned_and_safe() {
         .filter(|path| path.extension().is_some_and(|e| e == "yaml"))
         .collect();
     files.sort();
-    assert!(files.len() >= 12, "{}", files.len());
+    assert!(files.len() >= 13, "{}", files.len());
     let mut report = String::new();
     for file in files {
         let name = file.file_name().unwrap().to_string_lossy().into_owned();

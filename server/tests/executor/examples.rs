@@ -349,6 +349,30 @@ async fn users_are_deleted_softly() {
     SOFT.runs_to_its_end_and_back().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn items_get_a_table() {
+    Example {
+        file: "10-normalize-orders.yaml",
+        old: &[
+            "INSERT INTO orders (user_id, items) VALUES ({n}, '[{\"product_id\": 3, \"quantity\": 1, \"unit_price\": 2}]')",
+            "UPDATE orders SET items = '[]' WHERE id = 6000 + {n} / 2",
+        ],
+        until: 4,
+        nothing: &[
+            "SELECT count(*) FROM orders o WHERE id <= 5000 AND id % 11 <> 0 AND id % 13 <> 0
+                AND id % 501 <> 0 AND (SELECT count(*) FROM order_items i WHERE i.order_id = o.id) <> 2",
+            "SELECT count(*) FROM order_items WHERE order_id % 11 = 0 AND order_id <= 5000",
+        ],
+        // Of an order without items, the way back cannot tell why it has none.
+        same: "SELECT md5(string_agg(o::text, ',' ORDER BY id)) FROM
+            (SELECT id, user_id, created_at, items->0->>'product_id', items->1->>'quantity'
+             FROM orders WHERE id <= 5000) o",
+        ..PLAIN
+    }
+    .runs_to_its_end_and_back()
+    .await;
+}
+
 /// What SQLite can do of them, it does.
 #[tokio::test(flavor = "multi_thread")]
 async fn sqlite_runs_what_is_not_of_postgres() {
