@@ -8,10 +8,10 @@ mod add_json_column;
 mod add_unique;
 #[path = "patterns/change_type.rs"]
 mod change_type;
-#[path = "patterns/merge_columns.rs"]
-mod merge_columns;
 #[path = "patterns/extract_table.rs"]
 mod extract_table;
+#[path = "patterns/merge_columns.rs"]
+mod merge_columns;
 #[path = "patterns/partition_table.rs"]
 mod partition_table;
 #[path = "patterns/soft_delete.rs"]

@@ -2,8 +2,8 @@
 
 pub mod catalogue;
 pub mod classify;
-pub mod constraint;
 pub mod column_definition;
+pub mod constraint;
 pub mod create_table;
 pub mod expression;
 pub mod lexer;

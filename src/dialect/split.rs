@@ -174,7 +174,10 @@ mod tests {
             BEGIN IF NEW.a IS NULL THEN SET NEW.a = CASE WHEN 1 THEN 2 END; END IF; \
             CASE NEW.b WHEN 1 THEN SET NEW.b = 2; END CASE; END";
         assert_eq!(
-            sqls(Engine::MySql, &format!("{trigger}; SELECT 1 # ;\n; SELECT ';\\';'")),
+            sqls(
+                Engine::MySql,
+                &format!("{trigger}; SELECT 1 # ;\n; SELECT ';\\';'")
+            ),
             [trigger, "SELECT 1 # ;", "SELECT ';\\';'"]
         );
     }

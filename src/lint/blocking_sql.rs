@@ -1,8 +1,8 @@
 //! Custom SQL that holds traffic up for as long as a table is big.
 
 use super::{Rule, Severity, Subject};
-use crate::document::Engine;
 use crate::dialect::statement::Work;
+use crate::document::Engine;
 use crate::operation::Operation;
 use crate::plan::Lock;
 

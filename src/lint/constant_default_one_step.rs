@@ -1,8 +1,8 @@
 //! Three steps where one would do.
 
 use super::{Rule, Severity, Subject};
-use crate::document::Engine;
 use crate::dialect::expression::{Volatility, volatility};
+use crate::document::Engine;
 use crate::operation::Operation;
 use crate::schema::TableName;
 
@@ -40,26 +40,26 @@ fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
     let mut out = Vec::new();
     for site in subject.sites() {
         let engine = site.before.engine;
-        
-            if let Operation::Backfill(backfill) = site.operation {
-                let table = TableName::parse(&backfill.table);
-                for a in backfill.assignments(engine) {
-                    let constant = volatility(engine, &a.expression) == Volatility::Constant
-                        && is_literal(engine, &a.expression);
-                    let own = site.before.added(&table, &a.column) == Some(None);
-                    if constant && own && backfill.filter.is_none() {
-                        constants.push((table.clone(), a.column));
-                    }
+
+        if let Operation::Backfill(backfill) = site.operation {
+            let table = TableName::parse(&backfill.table);
+            for a in backfill.assignments(engine) {
+                let constant = volatility(engine, &a.expression) == Volatility::Constant
+                    && is_literal(engine, &a.expression);
+                let own = site.before.added(&table, &a.column) == Some(None);
+                if constant && own && backfill.filter.is_none() {
+                    constants.push((table.clone(), a.column));
                 }
             }
-            if let Operation::SetNotNull(set) = site.operation {
-                let key = (TableName::parse(&set.table), set.column.clone());
-                let has_default = site
-                    .before
-                    .column(&key.0, &key.1)
-                    .is_some_and(|c| c.default.is_some());
-                if constants.contains(&key) && has_default {
-                    out.push(RULE.about(
+        }
+        if let Operation::SetNotNull(set) = site.operation {
+            let key = (TableName::parse(&set.table), set.column.clone());
+            let has_default = site
+                .before
+                .column(&key.0, &key.1)
+                .is_some_and(|c| c.default.is_some());
+            if constants.contains(&key) && has_default {
+                out.push(RULE.about(
                         Some(&site),
                         format!(
                             "{}.{} gets the same constant in every row: one add_column with nullable: false and that default does it at once",
@@ -67,8 +67,8 @@ fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
                         ),
                         "consider a single add_column with the default",
                     ));
-                }
             }
+        }
     }
     out
 }

@@ -40,10 +40,17 @@ fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
         let Some(table) = site.before.table(&TableName::parse(&drop.table)) else {
             continue;
         };
-        for view in table.views.iter().filter(|v| v.columns.contains(&drop.column)) {
+        for view in table
+            .views
+            .iter()
+            .filter(|v| v.columns.contains(&drop.column))
+        {
             out.push(RULE.about(
                 Some(&site),
-                format!("the view {} reads {}.{}", view.view, drop.table, drop.column),
+                format!(
+                    "the view {} reads {}.{}",
+                    view.view, drop.table, drop.column
+                ),
                 "make the view anew without the column first (custom_sql)",
             ));
         }

@@ -34,7 +34,12 @@ fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
     }
     for site in subject.sites() {
         for step in &subject.phases[site.phase_index].steps {
-            let Action::BuildIndex { table, index, statement } = &step.action else {
+            let Action::BuildIndex {
+                table,
+                index,
+                statement,
+            } = &step.action
+            else {
                 continue;
             };
             let rows = site.before.rows(table);

@@ -31,15 +31,19 @@ fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
     subject
         .sites()
         .filter_map(|site| {
- let Operation::DropIndex(drop) = site.operation else { return None; };
- (!drop.concurrent).then(|| RULE.about(
-                Some(&site),
-                format!(
-                    "dropping {} keeps readers and writers of {} out for a moment",
-                    drop.index_name, drop.table
-                ),
-                "leave `concurrent` at true",
-            ))
-})
+            let Operation::DropIndex(drop) = site.operation else {
+                return None;
+            };
+            (!drop.concurrent).then(|| {
+                RULE.about(
+                    Some(&site),
+                    format!(
+                        "dropping {} keeps readers and writers of {} out for a moment",
+                        drop.index_name, drop.table
+                    ),
+                    "leave `concurrent` at true",
+                )
+            })
+        })
         .collect()
 }

@@ -31,12 +31,20 @@ fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
     subject
         .sites()
         .filter_map(|site| {
- let Operation::AddIndex(add) = site.operation else { return None; };
- (!add.concurrent).then(|| RULE.about(
-                Some(&site),
-                format!("writers of {} wait until {} is built", add.table, add.name()),
-                "leave `concurrent` at true",
-            ))
-})
+            let Operation::AddIndex(add) = site.operation else {
+                return None;
+            };
+            (!add.concurrent).then(|| {
+                RULE.about(
+                    Some(&site),
+                    format!(
+                        "writers of {} wait until {} is built",
+                        add.table,
+                        add.name()
+                    ),
+                    "leave `concurrent` at true",
+                )
+            })
+        })
         .collect()
 }

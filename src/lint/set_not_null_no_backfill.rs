@@ -41,19 +41,20 @@ fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
     let mut filled: Vec<(TableName, String)> = Vec::new();
     let mut out = Vec::new();
     for site in subject.sites() {
-        
-            if let Operation::Backfill(backfill) = site.operation {
-                let table = TableName::parse(&backfill.table);
-                let assigned = backfill.assignments(site.before.engine);
-                filled.extend(assigned.into_iter().map(|a| (table.clone(), a.column)));
-            }
-            // What a statement of one's own fills cannot be told from its text.
-            if let Operation::CustomSql(_) = site.operation { return out; }
-            if let Operation::SetNotNull(set) = site.operation {
-                let key = (TableName::parse(&set.table), set.column.clone());
-                let empty = site.before.added(&key.0, &key.1) == Some(None);
-                if empty && !filled.contains(&key) && site.before.rows(&key.0) > 0 {
-                    out.push(RULE.about(
+        if let Operation::Backfill(backfill) = site.operation {
+            let table = TableName::parse(&backfill.table);
+            let assigned = backfill.assignments(site.before.engine);
+            filled.extend(assigned.into_iter().map(|a| (table.clone(), a.column)));
+        }
+        // What a statement of one's own fills cannot be told from its text.
+        if let Operation::CustomSql(_) = site.operation {
+            return out;
+        }
+        if let Operation::SetNotNull(set) = site.operation {
+            let key = (TableName::parse(&set.table), set.column.clone());
+            let empty = site.before.added(&key.0, &key.1) == Some(None);
+            if empty && !filled.contains(&key) && site.before.rows(&key.0) > 0 {
+                out.push(RULE.about(
                         Some(&site),
                         format!(
                             "{}.{} holds NULL in every row that was there before it: nothing has filled it",
@@ -61,8 +62,8 @@ fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
                         ),
                         "backfill the column in a phase before this one, and check it with backfill_complete",
                     ));
-                }
             }
+        }
     }
     out
 }

@@ -35,11 +35,7 @@ pub(super) fn source(form: &mut Form<'_>, table: &TableName, columns: &[String])
     let name = |n: &str| quote::name(Engine::PostgreSql, n);
     let column = |c: &str| format!("{}.{}", name(&table.name), name(c));
     let known = form.table_of_form();
-    let of = |c: &str| {
-        known
-            .and_then(|t| t.column(c))
-            .map(|k| k.data_type.clone())
-    };
+    let of = |c: &str| known.and_then(|t| t.column(c)).map(|k| k.data_type.clone());
     let fields = !form.list("fields").is_empty();
     let first = columns.first()?;
     let data_type = of(first);
