@@ -57,6 +57,16 @@ impl Behave for SetNotNull {
     fn apply(&self, world: &mut World) -> Result<(), Refusal> {
         let table = TableName::parse(&self.table);
         let engine = world.engine;
+        if engine.is_mysql_family() && !world.dual_writes(&table, &self.column).is_empty() {
+            return Err(Refusal::new(
+                "column",
+                format!(
+                    "{table}.{} is kept in step with other columns: {} refuses INSERT ... SELECT without such a column before a trigger could fill it; use set_not_null once the columns are parted",
+                    self.column,
+                    engine.title()
+                ),
+            ));
+        }
         if let Some(column) = world.column_mut(&table, "column", &self.column)? {
             column.nullable = false;
             if let Some(definition) = &column.definition {

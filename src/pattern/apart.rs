@@ -71,13 +71,16 @@ impl Apart<'_> {
     /// Rows may leave the old columns out where nothing fills them; on SQLite always, whose
     /// triggers fill a column only after its row was written.
     pub(super) fn loosen(&self, form: &Form<'_>) -> Vec<Operation> {
-        let alone = self.backward.is_empty() || form.engine == Engine::Sqlite;
+        // And on MySQL and MariaDB, whose triggers hold the defaults: INSERT ... SELECT without such
+        // a column is refused before one of them fills it.
+        let family = form.engine.is_mysql_family();
+        let alone = self.backward.is_empty() || form.engine == Engine::Sqlite || family;
         self.old
             .iter()
             .filter(|_| alone)
             .filter(|c| {
                 form.column(c)
-                    .is_some_and(|c| !c.nullable && c.default.is_none() && !c.generated)
+                    .is_some_and(|c| !c.nullable && (family || c.default.is_none()) && !c.generated)
             })
             .map(|column| {
                 DropNotNull {

@@ -257,6 +257,14 @@ impl Carrier<'_> {
         if definition.ends_with("NO INHERIT") {
             return self.refuse(format!("the check {constraint_name} is NO INHERIT"));
         }
+        if self.engine.is_mysql_family() {
+            return self.refuse(format!(
+                "a check names `{}` ({definition}), and {} adds one only by copying the table while \
+                 writers wait: drop it first (drop_constraint)",
+                self.old,
+                self.engine.title()
+            ));
+        }
         self.out.late.push(
             AddCheck {
                 table: self.name.to_string(),

@@ -4,7 +4,7 @@ use super::carry::{Carried, Reading, carry};
 use super::form::{Form, phase, validation};
 use crate::dialect::quote;
 use crate::document::{Check, Field, FieldKind, Gate, Migration, PhaseKind, Shape, Validation};
-use crate::operation::{AddColumn, Backfill, DropColumn, EnableDualWrite, SetNotNull};
+use crate::operation::{AddColumn, Backfill, DropColumn, DropNotNull, EnableDualWrite, SetNotNull};
 use crate::schema::{Column, TableName};
 
 /// Its form.
@@ -143,6 +143,17 @@ fn document(
     }
 
     let mut dual = phase(PhaseKind::Migrate, format!("Keep {old} and {new} in step"));
+    // There INSERT ... SELECT without a column that is NOT NULL is refused before a trigger fills it.
+    let late = required && form.engine.is_mysql_family();
+    if late {
+        dual.operations.push(
+            DropNotNull {
+                table: table.to_string(),
+                column: old.to_owned(),
+            }
+            .into(),
+        );
+    }
     dual.operations
         .push(EnableDualWrite::pair(&table.to_string(), old, new).into());
 
@@ -166,14 +177,17 @@ fn document(
     );
     fill.operations.extend(carried.late);
     fill.validation.push(in_step());
+    let forbid = || {
+        SetNotNull {
+            table: table.to_string(),
+            column: new.to_owned(),
+        }
+        .into()
+    };
     if required {
-        fill.operations.push(
-            SetNotNull {
-                table: table.to_string(),
-                column: new.to_owned(),
-            }
-            .into(),
-        );
+        if !late {
+            fill.operations.push(forbid());
+        }
         fill.validation.push(of(Check::BackfillComplete, new));
     }
 
@@ -200,6 +214,9 @@ fn document(
         }
         .into(),
     );
+    if late {
+        drop.operations.push(forbid());
+    }
     drop.validation = vec![
         of(Check::ColumnNotExists, old),
         of(Check::ColumnExists, new),

@@ -63,7 +63,7 @@ impl Change<'_> {
                 .into(),
             );
         }
-        if self.required && engine == Engine::Sqlite {
+        if self.required && engine != Engine::PostgreSql {
             out.operations.push(self.require());
         }
         if self.take_over {

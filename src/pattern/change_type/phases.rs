@@ -189,8 +189,8 @@ impl Change<'_> {
         fill.operations.extend(late);
         fill.validation.push(self.in_step());
         if self.required {
-            // SQLite's triggers fill a column only after its row was written.
-            if engine != Engine::Sqlite {
+            // Only there a trigger fills the column of whatever insert leaves it out.
+            if engine == Engine::PostgreSql {
                 fill.operations.push(self.require());
             }
             fill.validation
