@@ -269,3 +269,82 @@ fn the_word_of_a_shape_is_the_tag_on_the_wire() {
         assert_eq!(back, operation);
     }
 }
+
+/// What MySQL and MariaDB cannot do online, or not truthfully, is refused with the way instead.
+#[test]
+fn on_mysql_what_cannot_be_online_or_true_is_refused() {
+    use serde_json::json;
+    for engine in [Engine::MySql, Engine::MariaDb] {
+        let refused = |change: &dyn Fn(&mut World), json: serde_json::Value| {
+            let operation: Operation = serde_json::from_value(json).unwrap();
+            let mut world = world(engine, true, true);
+            change(&mut world);
+            let refusal = operation.apply(&mut world).unwrap_err();
+            format!("{}: {}", refusal.field, refusal.message)
+        };
+        let as_it_is = |_: &mut World| {};
+        let users = TableName::parse("users");
+        let pair = |old: &str, new: &str| json!({"type": "enable_dual_write", "table": "users", "oldColumn": old, "newColumn": new});
+        assert!(refused(&as_it_is, pair("name", "nickname")).contains("drop_not_null"));
+        let cascades = |world: &mut World| {
+            let key = AddForeignKey {
+                on_delete: Some(ReferentialAction::SetNull),
+                ..AddForeignKey::sample()
+            };
+            key.apply(world).unwrap();
+        };
+        assert!(refused(&cascades, pair("team_id", "nickname")).contains("no triggers"));
+        let moves = |world: &mut World| {
+            let table = world.table_mut("table", &users).unwrap();
+            for column in table.columns.iter_mut().filter(|c| c.name == "email") {
+                column.definition = Some("datetime NULL ON UPDATE current_timestamp()".into());
+            }
+        };
+        assert!(refused(&moves, pair("email", "nickname")).contains("ON UPDATE"));
+        let keyless = |world: &mut World| {
+            world
+                .table_mut("table", &users)
+                .unwrap()
+                .primary_key
+                .clear();
+        };
+        let fill = |sql: &str| json!({"type": "backfill", "table": "users", "sql": sql});
+        assert!(refused(&keyless, fill("email = 'x'")).contains("primary key"));
+        assert!(
+            refused(&as_it_is, fill("email = 'x', nickname = email")).contains("left to right")
+        );
+        for (json, word) in [
+            (
+                json!({"type": "set_not_null", "table": "users", "column": "handle"}),
+                "parted",
+            ),
+            (
+                json!({"type": "set_default", "table": "users", "column": "handle", "defaultValue": "x"}),
+                "dual write",
+            ),
+            (
+                json!({"type": "add_column", "table": "users", "column": "x", "dataType": "char(36)", "defaultValue": {"sql": "uuid()"}}),
+                "(uuid())",
+            ),
+            (
+                json!({"type": "add_column", "table": "users", "column": "x", "dataType": "int", "nullable": false}),
+                "0",
+            ),
+            (
+                json!({"type": "drop_column", "table": "users", "column": "id"}),
+                "primary key",
+            ),
+            (
+                json!({"type": "custom_sql", "sql": "DELIMITER //\nSELECT 1//"}),
+                "mysql client",
+            ),
+            (
+                json!({"type": "add_index", "table": "teams", "columns": ["title"]}),
+                "title(50)",
+            ),
+        ] {
+            let told = refused(&as_it_is, json);
+            assert!(told.contains(word), "{told}");
+        }
+    }
+}
