@@ -10,6 +10,7 @@ pub mod demo;
 pub mod events;
 pub mod executor;
 pub mod http;
+pub mod pool;
 pub mod secrets;
 pub mod state;
 pub mod store;

@@ -75,7 +75,8 @@ impl Run<'_> {
     pub(super) async fn unlimited(&mut self) -> Result<(), Halt> {
         let sql = match self.session.link.engine() {
             Engine::PostgreSql => "SET lock_timeout = 0; SET statement_timeout = 0".to_owned(),
-            Engine::MySql => UNLIMITED_WAITS.to_owned(),
+            // A foreign key goes in with the checks off, and one that failed leaves them off.
+            Engine::MySql => format!("{UNLIMITED_WAITS}, foreign_key_checks = 1"),
             Engine::MariaDb => format!("{UNLIMITED_WAITS}, max_statement_time = 0"),
             Engine::Sqlite => return Ok(()),
         };

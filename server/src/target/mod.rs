@@ -21,10 +21,11 @@ use std::time::Duration;
 use bellows::document::Engine;
 use bellows::schema::Schema;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, PgPool, SqlitePool};
 
+use crate::pool;
 pub use fault::{Fault, fault};
 pub use link::{Arg, Link, on_conflict, ours};
 pub use row::{Found, Row};
@@ -135,10 +136,9 @@ impl Target {
                     .clone()
                     .application_name("bellows")
                     .disable_statement_logging();
-                let pool = PgPoolOptions::new()
+                let pool: PgPool = pool::options()
                     .max_connections(3)
                     .acquire_timeout(Duration::from_secs(10))
-                    .idle_timeout(Duration::from_secs(30))
                     .connect_with(options.clone())
                     .await
                     .map_err(unreachable)?;
@@ -159,9 +159,8 @@ impl Target {
                     .foreign_keys(true)
                     .busy_timeout(Duration::from_millis(250))
                     .disable_statement_logging();
-                let pool = SqlitePoolOptions::new()
+                let pool: SqlitePool = pool::options()
                     .max_connections(2)
-                    .idle_timeout(Duration::from_secs(30))
                     .connect_with(options.clone().busy_timeout(Duration::from_secs(10)))
                     .await
                     .map_err(unreachable)?;

@@ -1,12 +1,13 @@
 //! Connections to MySQL and MariaDB: told apart by their version, and set up alike.
 
 use bellows::document::Engine;
-use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
+use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlPool};
 use sqlx::{Arguments, ConnectOptions, Executor, MySqlConnection, Row as _};
 
 use super::link::Arg;
 use super::url::TargetUrl;
 use super::{MySqlTarget, TargetError};
+use crate::pool;
 
 /// Modes of a session that read our own statements, or those of a plan, as something else: double
 /// quotes would be names, backslashes nothing special, blanks before a bracket nothing at all.
@@ -45,10 +46,9 @@ pub(super) async fn reach(
         .timezone(None)
         .set_names(false)
         .disable_statement_logging();
-    let pool: MySqlPool = MySqlPoolOptions::new()
+    let pool: MySqlPool = pool::options()
         .max_connections(3)
         .acquire_timeout(std::time::Duration::from_secs(10))
-        .idle_timeout(std::time::Duration::from_secs(30))
         .after_connect(|conn, _| Box::pin(prepare(conn)))
         .connect_with(options.clone())
         .await
