@@ -10,7 +10,7 @@ use bellows::document::{Engine, emit};
 use bellows::pattern;
 use bellows_server::target::Target;
 use serde_json::Value;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, PgPool};
 
 /// First half of the advisory locks that the test holds.
@@ -42,7 +42,7 @@ impl Database {
             .await
             .expect("a database");
         let (base, _) = server.rsplit_once('/').expect("a URL with a database");
-        let pool = PgPoolOptions::new()
+        let pool: PgPool = bellows_server::pool::options()
             .max_connections(6)
             .connect_with(admin.clone().database(&name))
             .await
