@@ -3,7 +3,8 @@
 //! The modules stand in the order of the flow: a [`document`] changes a [`schema`] by
 //! [`operation`]s, often written by a [`pattern`]; a [`dialect`] compiles them to a [`plan`],
 //! which the [`lint`] judges; [`access`] says who may do what with it, and [`run`] is the state
-//! machine of its execution. Code writes documents with the [`builder`].
+//! machine of its execution. Code writes documents with the [`builder`]; what people write as SQL
+//! is read by [`sql`].
 
 pub mod access;
 pub mod builder;
@@ -15,3 +16,4 @@ pub mod pattern;
 pub mod plan;
 pub mod run;
 pub mod schema;
+pub mod sql;

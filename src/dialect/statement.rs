@@ -41,6 +41,7 @@ impl Lock {
             Lock::AccessExclusive | Lock::MetadataExclusive | Lock::Unknown => true,
             Lock::None
             | Lock::AccessShare
+            | Lock::RowShare
             | Lock::RowExclusive
             | Lock::ShareUpdateExclusive
             | Lock::Share
@@ -67,6 +68,7 @@ impl Lock {
             | Lock::Unknown => true,
             Lock::None
             | Lock::AccessShare
+            | Lock::RowShare
             | Lock::RowExclusive
             | Lock::ShareUpdateExclusive
             | Lock::MetadataRead
@@ -90,6 +92,7 @@ impl Lock {
         match self {
             Lock::None => "NONE",
             Lock::AccessShare => "ACCESS SHARE",
+            Lock::RowShare => "ROW SHARE",
             Lock::RowExclusive => "ROW EXCLUSIVE",
             Lock::ShareUpdateExclusive => "SHARE UPDATE EXCLUSIVE",
             Lock::Share => "SHARE",

@@ -32,6 +32,9 @@ pub enum Lock {
     /// Plain reads.
     #[serde(rename = "ACCESS SHARE")]
     AccessShare,
+    /// SELECT ... FOR UPDATE and the like, and the table that a foreign key points to.
+    #[serde(rename = "ROW SHARE")]
+    RowShare,
     /// INSERT, UPDATE, DELETE.
     #[serde(rename = "ROW EXCLUSIVE")]
     RowExclusive,

@@ -228,6 +228,7 @@ fn against(lock: Lock) -> Vec<&'static str> {
     let modes: &[usize] = match lock {
         Lock::None => &[],
         Lock::AccessShare => &[7],
+        Lock::RowShare => &[6, 7],
         Lock::RowExclusive => &[4, 5, 6, 7],
         Lock::ShareUpdateExclusive => &[3, 4, 5, 6, 7],
         Lock::Share => &[2, 3, 5, 6, 7],

@@ -78,7 +78,7 @@ fn maintenance(mut c: Cursor<'_, '_>) -> Facts {
         c.take(&["table"]);
         let lock = [
             (&["access", "share", "mode"][..], Lock::AccessShare),
-            (&["row", "share", "mode"], Lock::AccessShare),
+            (&["row", "share", "mode"], Lock::RowShare),
             (&["row", "exclusive", "mode"], Lock::RowExclusive),
             (
                 &["share", "update", "exclusive", "mode"],

@@ -56,6 +56,7 @@ fn lock_word(lock: Lock) -> &'static str {
     match lock {
         Lock::None => "no table lock",
         Lock::AccessShare => "ACCESS SHARE",
+        Lock::RowShare => "ROW SHARE",
         Lock::RowExclusive => "ROW EXCLUSIVE",
         Lock::ShareUpdateExclusive => "SHARE UPDATE EXCLUSIVE",
         Lock::Share => "SHARE",

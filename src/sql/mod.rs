@@ -1,0 +1,41 @@
+//! SQL that people wrote: what each statement of a text does, to which tables, and what all of them
+//! do together.
+//!
+//! What is found out is plain data, and so are the rules by which locks follow from what a statement
+//! says: an operation's own statements are judged by the same ones as a file's. Only the parsers,
+//! which make [`act::Act`]s of a text, are behind the feature `sql`: the page leaves them off and asks
+//! the server.
+
+pub mod act;
+pub mod breakage;
+pub mod effect;
+pub mod object;
+mod postgres;
+pub mod script;
+pub mod simulate;
+pub mod state;
+pub mod unknown;
+
+pub use act::Act;
+pub use breakage::Breakage;
+pub use effect::{Blocks, Effect, Lasts, TransactionRule, Work, WorkKind};
+pub use object::{Object, ObjectLock, Role};
+pub use script::{Context, Reading, Script, Span, SyntaxError};
+pub use unknown::{Assumption, Failure, Unknown};
+
+#[cfg(feature = "sql")]
+mod read;
+#[cfg(feature = "sql")]
+pub use read::script;
+
+use crate::document::Engine;
+
+/// What a statement does in that world.
+pub fn effect_of(act: &Act, state: &state::State<'_>) -> Effect {
+    match state.engine {
+        Engine::PostgreSql => postgres::effect(act, state),
+        Engine::MySql | Engine::MariaDb | Engine::Sqlite => Effect::unknown(Unknown::Statement {
+            words: state.engine.title().to_owned(),
+        }),
+    }
+}

@@ -1,0 +1,314 @@
+//! Runs the statements of a text in mind, one after the other: what each does in the world that
+//! those before it left, and what they do together.
+
+use super::act::{Act, Control};
+use super::effect::{Blocks, Effect, Lasts, TransactionRule};
+use super::object::ObjectLock;
+use super::script::{
+    Context, Hazard, Reading, Script, Span, SyntaxError, Timeout, Transaction, TransactionEnd,
+};
+use super::state::State;
+use super::unknown::Failure;
+use crate::document::Engine;
+
+/// The statements of a text, as a parser found them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Parsed {
+    /// Where each stands, and what it says.
+    pub statements: Vec<(Span, Act)>,
+    /// Where the text cannot be parsed.
+    pub errors: Vec<SyntaxError>,
+}
+
+/// A transaction that is open.
+struct Open<'s> {
+    first: usize,
+    held: Vec<(usize, ObjectLock)>,
+    savepoints: Vec<(String, usize, State<'s>)>,
+    before: State<'s>,
+    /// Whether whoever runs the text began it.
+    around: bool,
+    /// What SET LOCAL set ends with it.
+    timeouts: (Timeout, Timeout),
+}
+
+impl<'s> Open<'s> {
+    fn at(first: usize, state: &State<'s>, around: bool) -> Self {
+        Self {
+            first,
+            held: Vec::new(),
+            savepoints: Vec::new(),
+            before: state.clone(),
+            around,
+            timeouts: (state.lock_timeout, state.statement_timeout),
+        }
+    }
+}
+
+struct Run<'s> {
+    state: State<'s>,
+    open: Option<Open<'s>>,
+    script: Script,
+}
+
+/// See the module.
+pub fn simulate(engine: Engine, parsed: Parsed, context: &Context<'_>) -> Script {
+    let state = State::new(engine, context);
+    let mut run = Run {
+        script: Script {
+            engine,
+            version: state.version,
+            statements: Vec::new(),
+            transactions: Vec::new(),
+            hazards: Vec::new(),
+            errors: parsed.errors,
+        },
+        open: context.in_transaction.then(|| Open::at(0, &state, true)),
+        state,
+    };
+    for (span, act) in parsed.statements {
+        run.statement(span, act);
+    }
+    let last = run.script.statements.len().saturating_sub(1);
+    if let Some(open) = run.open.take()
+        && !run.script.statements.is_empty()
+    {
+        if !open.around {
+            run.script.hazards.push(Hazard::NeverEnded {
+                statement: open.first,
+            });
+        }
+        run.script.transactions.push(Transaction {
+            first: open.first,
+            last,
+            end: if open.around {
+                TransactionEnd::Around
+            } else {
+                TransactionEnd::Open
+            },
+        });
+    }
+    run.script
+}
+
+impl Run<'_> {
+    fn statement(&mut self, span: Span, act: Act) {
+        let at = self.script.statements.len();
+        let mut effect = super::effect_of(&act, &self.state);
+        if let Act::Transaction(control) = &act {
+            self.begin(at, control);
+        }
+        if self.open.is_some() && effect.transaction == TransactionRule::Refused {
+            effect.fails.push(Failure::InTransaction);
+        }
+        let held: Vec<ObjectLock> = self
+            .open
+            .iter()
+            .flat_map(|open| open.held.iter().map(|(_, lock)| lock.clone()))
+            .collect();
+        let reading = Reading {
+            span,
+            blocks: together(&effect, &held),
+            transaction: self
+                .open
+                .is_some()
+                .then_some(self.script.transactions.len()),
+            held,
+            lock_timeout: self.state.lock_timeout,
+            statement_timeout: self.state.statement_timeout,
+            effect,
+            act,
+        };
+        self.state.apply(&reading.act);
+        if let Some(open) = &mut self.open {
+            // What is set without LOCAL stays when the transaction ends well.
+            if let Act::Set {
+                name, local: false, ..
+            }
+            | Act::Reset { name: Some(name) } = &reading.act
+            {
+                match name.as_str() {
+                    "lock_timeout" => open.timeouts.0 = self.state.lock_timeout,
+                    "statement_timeout" => open.timeouts.1 = self.state.statement_timeout,
+                    _ => {}
+                }
+            }
+            let locks = reading.effect.locks.iter().cloned();
+            open.held.extend(locks.map(|lock| (at, lock)));
+        }
+        let control = if let Act::Transaction(control) = &reading.act {
+            Some(control.clone())
+        } else {
+            None
+        };
+        self.script.statements.push(reading);
+        if let Some(control) = control {
+            self.end(at, &control);
+        }
+    }
+
+    fn begin(&mut self, at: usize, control: &Control) {
+        let nested = match control {
+            Control::Begin => self.open.is_some(),
+            Control::Commit { .. } | Control::Rollback { .. } | Control::Prepare => {
+                self.open.is_none()
+            }
+            Control::Savepoint { .. }
+            | Control::RollbackTo { .. }
+            | Control::Release { .. }
+            | Control::Mode => false,
+        };
+        if nested {
+            self.script.hazards.push(Hazard::Nesting { statement: at });
+        } else if *control == Control::Begin {
+            self.open = Some(Open::at(at, &self.state, false));
+        }
+    }
+
+    fn end(&mut self, at: usize, control: &Control) {
+        match control {
+            Control::Commit { chain } => self.close(at, TransactionEnd::Committed, *chain),
+            Control::Rollback { chain } => self.close(at, TransactionEnd::RolledBack, *chain),
+            Control::Prepare => self.close(at, TransactionEnd::Open, false),
+            Control::Savepoint { name } => {
+                if let Some(open) = &mut self.open {
+                    open.savepoints
+                        .push((name.clone(), open.held.len(), self.state.clone()));
+                }
+            }
+            Control::RollbackTo { name } => {
+                if let Some(open) = &mut self.open
+                    && let Some(place) = open.savepoints.iter().rposition(|(n, _, _)| n == name)
+                {
+                    open.savepoints.truncate(place + 1);
+                    if let Some((_, held, state)) = open.savepoints.last() {
+                        open.held.truncate(*held);
+                        self.state = state.clone();
+                    }
+                }
+            }
+            Control::Release { name } => {
+                if let Some(open) = &mut self.open
+                    && let Some(place) = open.savepoints.iter().rposition(|(n, _, _)| n == name)
+                {
+                    open.savepoints.truncate(place);
+                }
+            }
+            Control::Begin | Control::Mode => {}
+        }
+    }
+
+    fn close(&mut self, at: usize, end: TransactionEnd, chain: bool) {
+        let Some(open) = self.open.take() else {
+            return;
+        };
+        self.script.transactions.push(Transaction {
+            first: open.first,
+            last: at,
+            end,
+        });
+        if end == TransactionEnd::RolledBack {
+            self.state = open.before;
+        }
+        (self.state.lock_timeout, self.state.statement_timeout) = open.timeouts;
+        if chain {
+            self.open = Some(Open::at(at + 1, &self.state, false));
+        }
+    }
+}
+
+/// Who waits while a statement runs, those included who wait for what its transaction holds.
+fn together(effect: &Effect, held: &[ObjectLock]) -> Blocks {
+    let foreign = || held.iter().filter(|l| !l.made_here);
+    let reads = foreign().any(|l| l.lock.blocks_reads());
+    let writes = foreign().any(|l| l.lock.blocks_writes());
+    let lasts = if reads || writes {
+        effect.lasts
+    } else {
+        Lasts::Moment
+    };
+    Blocks {
+        reads: effect.blocks.reads || reads,
+        writes: effect.blocks.writes || writes,
+        lasts: effect.blocks.lasts.max(lasts),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(acts: Vec<Act>) -> Script {
+        let statements = acts.into_iter().map(|a| (Span::default(), a)).collect();
+        let parsed = Parsed {
+            statements,
+            errors: Vec::new(),
+        };
+        simulate(Engine::PostgreSql, parsed, &Context::default())
+    }
+
+    fn set(value: &str, local: bool) -> Act {
+        Act::Set {
+            name: "lock_timeout".into(),
+            value: Some(value.into()),
+            local,
+        }
+    }
+
+    #[test]
+    fn transactions_have_their_ends() {
+        let script = text(vec![
+            Act::Transaction(Control::Begin),
+            Act::Transaction(Control::Begin),
+            Act::Transaction(Control::Commit { chain: false }),
+            Act::Transaction(Control::Rollback { chain: false }),
+            Act::Transaction(Control::Begin),
+        ]);
+        let ends: Vec<_> = script
+            .transactions
+            .iter()
+            .map(|t| (t.first, t.last, t.end))
+            .collect();
+        assert_eq!(
+            ends,
+            [
+                (0, 2, TransactionEnd::Committed),
+                (4, 4, TransactionEnd::Open)
+            ]
+        );
+        assert_eq!(
+            script.hazards,
+            [
+                Hazard::Nesting { statement: 1 },
+                Hazard::Nesting { statement: 3 },
+                Hazard::NeverEnded { statement: 4 }
+            ]
+        );
+    }
+
+    #[test]
+    fn what_set_local_sets_ends_with_its_transaction() {
+        let script = text(vec![
+            set("5s", false),
+            Act::Transaction(Control::Begin),
+            set("50", true),
+            set("1min", false),
+            set("50", true),
+            Act::Transaction(Control::Commit { chain: false }),
+            Act::Session { word: "show" },
+        ]);
+        let timeouts: Vec<_> = script.statements.iter().map(|r| r.lock_timeout).collect();
+        assert_eq!(
+            timeouts,
+            [
+                Timeout::Unset,
+                Timeout::Set(5_000),
+                Timeout::Set(5_000),
+                Timeout::Set(50),
+                Timeout::Set(60_000),
+                Timeout::Set(50),
+                Timeout::Set(60_000)
+            ]
+        );
+    }
+}
