@@ -109,7 +109,10 @@ fn the_json_has_the_keys_that_others_read() {
         [
             "blocksReads",
             "blocksWrites",
+            "estimateRestsOn",
             "estimatedMs",
+            "estimatedMsHigh",
+            "estimatedMsLow",
             "inTransaction",
             "lock",
             "operation",
@@ -123,6 +126,9 @@ fn the_json_has_the_keys_that_others_read() {
         [
             "database",
             "estimatedMs",
+            "estimatedMsHigh",
+            "estimatedMsLow",
+            "factsReadAt",
             "findings",
             "hash",
             "migration",

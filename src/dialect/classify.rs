@@ -71,14 +71,9 @@ impl Facts {
 
     /// Both of them, as one: the stricter lock, the greater work.
     fn and(self, other: Self) -> Self {
-        let heavier = if self.work.ms(u64::MAX / 2) >= other.work.ms(u64::MAX / 2) {
-            self.work
-        } else {
-            other.work
-        };
         Self {
             lock: self.lock.max(other.lock),
-            work: heavier,
+            work: self.work.max(other.work),
             transactional: self.transactional && other.transactional,
             unbatched: self.unbatched || other.unbatched,
             changes_schema: self.changes_schema || other.changes_schema,

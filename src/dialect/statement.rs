@@ -1,15 +1,10 @@
-//! What a statement does to the traffic beside it, and how long it may take.
+//! What a statement does to the traffic beside it, and how much it has to do.
 
+use crate::estimate::{Estimate, Kind, Load};
 use crate::plan::{Lock, Statement, Wait};
 
-/// Milliseconds that a statement takes which only touches the catalogue: the estimate's floor.
-pub const BRIEF_MS: u64 = 100;
-
-/// Rows that are assumed where no target says.
-pub const ASSUMED_ROWS: u64 = 1_000_000;
-
-/// How much of a table a statement reads or writes, as rows it handles in a millisecond.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How much of a table a statement reads or writes, the least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Work {
     /// The catalogue alone.
     Brief,
@@ -19,19 +14,6 @@ pub enum Work {
     Index,
     /// Writes every row anew.
     Rewrite,
-}
-
-impl Work {
-    /// Milliseconds for that many rows, on the slow side of what was measured.
-    pub fn ms(self, rows: u64) -> u64 {
-        BRIEF_MS
-            + match self {
-                Work::Brief => 0,
-                Work::Scan => rows / 1_000,
-                Work::Index => rows / 250,
-                Work::Rewrite => rows / 200,
-            }
-    }
 }
 
 impl Lock {
@@ -121,7 +103,11 @@ impl Statement {
             rewrites_table: work == Work::Rewrite,
             scans_table: work != Work::Brief,
             in_transaction: true,
-            estimated_ms: work.ms(rows),
+            load: Load {
+                kind: work.into(),
+                rows,
+            },
+            estimate: Estimate::default(),
             wait: if lock.queues_traffic() {
                 Wait::Short
             } else {
@@ -133,6 +119,12 @@ impl Statement {
     /// A statement that only touches the catalogue.
     pub fn brief(sql: impl Into<String>, lock: Lock) -> Self {
         Self::new(sql, lock, Work::Brief, 0)
+    }
+
+    /// The same one, which does that to the rows.
+    pub fn doing(mut self, kind: Kind, rows: u64) -> Self {
+        self.load = Load { kind, rows };
+        self
     }
 
     /// The same one outside of any transaction.

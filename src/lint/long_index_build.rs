@@ -2,6 +2,7 @@
 
 use super::{Rule, Severity, Subject};
 use crate::document::Engine;
+use crate::estimate::range;
 use crate::plan::Action;
 
 /// See the module.
@@ -47,8 +48,8 @@ fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
                 out.push(RULE.about(
                     Some(&site),
                     format!(
-                        "{table} has about {rows} rows: building {index} may take {} s",
-                        statement.estimated_ms / 1_000
+                        "{table} has about {rows} rows: building {index} takes {}",
+                        range(statement.estimate.span)
                     ),
                     "choose a quiet hour, and end long transactions first: the build waits for them",
                 ));

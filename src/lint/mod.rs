@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Engine, Migration};
+use crate::estimate::TargetFacts;
 use crate::operation::Operation;
 use crate::plan::PhasePlan;
 use crate::schema::{Schema, World};
@@ -101,6 +102,8 @@ pub struct Subject<'s> {
     pub migration: &'s Migration,
     /// The live schema, where there is one.
     pub schema: Option<&'s Schema>,
+    /// What the target holds at the moment, where it was asked.
+    pub facts: Option<&'s TargetFacts>,
     /// The world before each operation, by phase.
     pub states: &'s [Vec<World>],
     /// What the phases compile to.

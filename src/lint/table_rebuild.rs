@@ -2,6 +2,7 @@
 
 use super::{Rule, Severity, Subject};
 use crate::document::Engine;
+use crate::estimate::{Span, range};
 use crate::plan::Action;
 
 /// See the module.
@@ -32,12 +33,13 @@ fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
                 continue;
             };
             if step.operation == site.number {
-                let ms: u64 = statements.iter().map(|s| s.estimated_ms).sum();
+                let time: Span = statements.iter().map(|s| s.estimate.span).sum();
                 out.push(RULE.about(
                     Some(&site),
                     format!(
-                        "{table} is copied ({} rows, about {ms} ms), and other writers of the file wait meanwhile",
-                        site.before.rows(table)
+                        "{table} is copied ({} rows, {}), and other writers of the file wait meanwhile",
+                        site.before.rows(table),
+                        range(time)
                     ),
                     "choose a quiet hour; readers go on where the journal mode is WAL",
                 ));

@@ -216,7 +216,7 @@ impl AddConstraint {
                         table,
                         vec![Statement::brief(sql, Lock::ShareRowExclusive)],
                     ),
-                    postgres::validate(before, table, &self.constraint_name),
+                    postgres::validate(before, table, &self.constraint_name).looking_up(),
                 ];
                 drafts
                     .into_iter()

@@ -389,7 +389,9 @@ impl Behave for AddForeignKey {
                         vec![Statement::brief(sql, Lock::ShareRowExclusive)],
                     )
                     .touching(&target),
-                    postgres::validate(before, &table, &self.constraint_name).touching(&target),
+                    postgres::validate(before, &table, &self.constraint_name)
+                        .looking_up()
+                        .touching(&target),
                 ])
             }
             Engine::MySql | Engine::MariaDb => {

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::behave::{Behave, Draft, Loss, Subject, Undo};
 use super::{default, sqlite};
 use crate::dialect::expression::{self, Assignment};
-use crate::dialect::statement::BRIEF_MS;
 use crate::dialect::{column_definition, lexer, quote};
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
+use crate::estimate::Kind;
 use crate::plan::{self, Action, Lock, Statement, Wait, WalkKey};
 use crate::schema::{Refusal, TableName, World};
 
@@ -66,9 +66,6 @@ impl Backfill {
         ],
     };
 }
-
-/// Rows that a backfill writes in a millisecond, on the slow side of what was measured.
-const ROWS_PER_MS: u64 = 50;
 
 /// What the table is walked along.
 pub(super) fn walk(world: &World, name: &TableName) -> WalkKey {
@@ -162,7 +159,6 @@ fn action(
         bounds(world.engine, &key)
     );
     let shown = Statement {
-        estimated_ms: BRIEF_MS + rows / ROWS_PER_MS,
         scans_table: true,
         // The batches of SQLite hold its writer's lock one by one, each for a moment.
         blocks_writes: false,
@@ -175,6 +171,7 @@ fn action(
                 Engine::Sqlite => Lock::DatabaseWrite,
             },
         )
+        .doing(Kind::Fill, rows)
     };
     plan::Backfill {
         table: table.clone(),
@@ -398,9 +395,6 @@ impl Behave for Backfill {
         if let Action::Backfill(backfill) = &mut draft.action {
             backfill.batch_size = self.batch_size;
             backfill.pause_ms = self.pause_ms;
-            // A rest comes after each batch; the batches' size is taken at its usual start.
-            let batches = backfill.estimated_rows / u64::from(self.batch_size.unwrap_or(1_000));
-            backfill.shown.estimated_ms += batches * self.pause_ms;
         }
         Ok(vec![draft])
     }

@@ -1,6 +1,7 @@
 //! What every operation answers for, and what it answers with.
 
 use crate::document::PhaseKind;
+use crate::estimate::Kind;
 use crate::plan::{Action, PlannedCheck, Statement};
 use crate::schema::{Refusal, TableName, World};
 
@@ -30,6 +31,16 @@ impl Draft {
             tables: vec![table.clone()],
             action: Action::Transaction { statements },
         }
+    }
+
+    /// The same one, which looks every row up in another table.
+    pub fn looking_up(mut self) -> Self {
+        for statement in self.action.statements_mut() {
+            if statement.load.kind == Kind::Scan {
+                statement.load.kind = Kind::LookUp;
+            }
+        }
+        self
     }
 
     /// The same one, with another table that it locks too.

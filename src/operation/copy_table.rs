@@ -395,8 +395,6 @@ impl Behave for CopyTable {
         let paced = |mut copy: crate::plan::TableCopy| {
             copy.batch_size = self.batch_size;
             copy.pause_ms = self.pause_ms;
-            let batches = copy.estimated_rows / u64::from(self.batch_size.unwrap_or(1_000));
-            copy.shown.estimated_ms += batches * self.pause_ms;
             copy
         };
         let step = |title: String, action| Draft {

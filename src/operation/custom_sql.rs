@@ -6,8 +6,9 @@ use super::behave::{Behave, Draft, Loss, Subject, Undo};
 use crate::dialect::classify::{self, Facts};
 use crate::dialect::lexer;
 use crate::dialect::split::{self, Piece};
-use crate::dialect::statement::{ASSUMED_ROWS, Work};
+use crate::dialect::statement::Work;
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
+use crate::estimate::ASSUMED_ROWS;
 use crate::plan::{Action, Statement};
 use crate::schema::{Refusal, TableName, World};
 

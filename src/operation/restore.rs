@@ -144,7 +144,13 @@ pub(super) fn constraint(world: &World, table: &TableName, known: &Constraint) -
                 vec![add(lock, Work::Brief, " NOT VALID")],
             )];
             if known.validated {
-                drafts.push(postgres::validate(world, table, &known.name));
+                let check = postgres::validate(world, table, &known.name);
+                drafts.push(match known.kind {
+                    ConstraintKind::ForeignKey => check.looking_up(),
+                    ConstraintKind::Check | ConstraintKind::Unique | ConstraintKind::Exclude => {
+                        check
+                    }
+                });
             }
             drafts
         }

@@ -177,7 +177,7 @@ impl<'a> Swap<'a> {
         self.incoming()
             .chain(own)
             .filter(|(_, key)| key.validated)
-            .map(|(from, key)| pg::validate(self.world, from, &key.name))
+            .map(|(from, key)| pg::validate(self.world, from, &key.name).looking_up())
             .collect()
     }
 

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::*;
 use crate::document::Engine;
+use crate::estimate::Kind;
 use crate::schema::{World, sample};
 
 /// The sample's world, with a dual write on users.login and users.handle where it is asked for.
@@ -76,10 +77,13 @@ fn render(out: &mut String, heading: &str, drafts: &[Draft]) {
         for s in draft.action.statements() {
             writeln!(
                 out,
-                "[{mode}, {}, {:?}, {} ms] {}",
+                "[{mode}, {}, {:?}, {}] {}",
                 s.lock.word(),
                 s.wait,
-                s.estimated_ms,
+                match s.load.kind {
+                    Kind::Brief => "brief".to_owned(),
+                    kind => format!("{} of {}", kind.word(), s.load.rows),
+                },
                 s.sql
             )
             .unwrap();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{PhasePlan, Plan, PlannedCheck, Risk, RollbackMethod, Step, check, hash};
 use crate::document::{self, Migration, Phase, Problem};
+use crate::estimate::{self, Span, TargetFacts};
 use crate::lint::{self, Severity, Subject};
 use crate::operation::{Draft, Loss, Operation};
 use crate::schema::{Schema, TableName, World};
@@ -15,6 +16,18 @@ use crate::schema::{Schema, TableName, World};
 /// # Errors
 /// Every operation and check that cannot be, by its path in the document.
 pub fn plan(migration: &Migration, schema: Option<&Schema>) -> Result<Plan, Vec<Problem>> {
+    plan_with(migration, schema, None)
+}
+
+/// The same, with estimates and advice from what the target holds at the moment.
+///
+/// # Errors
+/// See [`plan`]; the facts add none.
+pub fn plan_with(
+    migration: &Migration,
+    schema: Option<&Schema>,
+    facts: Option<&TargetFacts>,
+) -> Result<Plan, Vec<Problem>> {
     let engine = migration.database;
     if let Some(schema) = schema.filter(|s| s.engine != engine) {
         return Err(vec![Problem {
@@ -33,7 +46,7 @@ pub fn plan(migration: &Migration, schema: Option<&Schema>) -> Result<Plan, Vec<
         states: Vec::new(),
         problems: Vec::new(),
     };
-    let phases: Vec<PhasePlan> = migration
+    let mut phases: Vec<PhasePlan> = migration
         .phases
         .iter()
         .enumerate()
@@ -42,9 +55,11 @@ pub fn plan(migration: &Migration, schema: Option<&Schema>) -> Result<Plan, Vec<
     if !compiler.problems.is_empty() {
         return Err(compiler.problems);
     }
+    estimate::estimate(engine, &mut phases, schema, facts);
     let findings = lint::findings(&Subject {
         migration,
         schema,
+        facts,
         states: &compiler.states,
         phases: &phases,
     });
@@ -53,7 +68,8 @@ pub fn plan(migration: &Migration, schema: Option<&Schema>) -> Result<Plan, Vec<
         database: engine,
         hash: document::hash(migration),
         plan_hash: hash::plan_hash(engine, compiler.world.version, &phases),
-        estimated_ms: phases.iter().map(|p| p.estimated_ms).sum(),
+        estimate: phases.iter().map(|p| p.estimate).sum(),
+        facts_read_at: facts.map(|facts| facts.read_at),
         safe: findings.iter().all(|f| f.severity != Severity::Error),
         phases,
         findings,
@@ -156,11 +172,7 @@ impl Compiler {
             kind: phase.effective_kind(),
             description: phase.description.clone(),
             hash: document::phase_hash(phase),
-            estimated_ms: steps
-                .iter()
-                .flat_map(|s| s.action.statements())
-                .map(|s| s.estimated_ms)
-                .sum(),
+            estimate: Span::default(),
             gate: phase.gate.clone(),
             timeout_ms: phase.timeout,
             steps,

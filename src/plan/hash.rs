@@ -2,19 +2,25 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{COMPILER_VERSION, PhasePlan};
+use super::{Action, COMPILER_VERSION, PhasePlan, Step};
 use crate::document::Engine;
+use crate::estimate::{Estimate, Load};
 
 /// SHA-256 (`sha256:...`) over the compiler's version, the engine, the server's version and every
 /// step, forward and back.
 pub(super) fn plan_hash(engine: Engine, version: u32, phases: &[PhasePlan]) -> String {
     let steps: Vec<_> = phases
         .iter()
-        .map(|p| (p.phase, &p.steps, &p.rollback, &p.validation))
+        .map(|p| {
+            (
+                p.phase,
+                lasting(&p.steps),
+                lasting(&p.rollback),
+                &p.validation,
+            )
+        })
         .collect();
-    // Estimates follow the number of rows, which changes by itself: they are left out.
     let canonical = serde_json::to_value((COMPILER_VERSION, engine, version, steps))
-        .map(without_estimates)
         .and_then(|value| serde_json_canonicalizer::to_string(&value))
         // Structs, lists and texts: nothing in them fails to become JSON. Were it ever so, the
         // error's text stands in, so that nothing else has that hash.
@@ -24,24 +30,25 @@ pub(super) fn plan_hash(engine: Engine, version: u32, phases: &[PhasePlan]) -> S
     format!("sha256:{hex}")
 }
 
-fn without_estimates(mut value: serde_json::Value) -> serde_json::Value {
-    match &mut value {
-        serde_json::Value::Object(map) => {
-            map.remove("estimatedMs");
-            map.remove("estimatedRows");
-            for inner in map.values_mut() {
-                *inner = without_estimates(inner.take());
-            }
+/// The steps without what follows the number of rows and the target's speed, which change by
+/// themselves.
+fn lasting(steps: &[Step]) -> Vec<Step> {
+    let mut steps = steps.to_vec();
+    for step in &mut steps {
+        for statement in step.action.statements_mut() {
+            statement.load = Load::default();
+            statement.estimate = Estimate::default();
         }
-        serde_json::Value::Array(items) => {
-            for inner in items {
-                *inner = without_estimates(inner.take());
-            }
+        match &mut step.action {
+            Action::Backfill(fill) => fill.estimated_rows = 0,
+            Action::Copy(copy) | Action::Compare(copy) => copy.estimated_rows = 0,
+            Action::Transaction { .. }
+            | Action::BuildIndex { .. }
+            | Action::DropIndex { .. }
+            | Action::Outside { .. }
+            | Action::Ddl { .. }
+            | Action::Rebuild { .. } => {}
         }
-        serde_json::Value::Null
-        | serde_json::Value::Bool(_)
-        | serde_json::Value::Number(_)
-        | serde_json::Value::String(_) => {}
     }
-    value
+    steps
 }

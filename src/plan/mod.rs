@@ -12,10 +12,11 @@ pub mod wire;
 
 use serde::{Deserialize, Serialize};
 
-pub use compile::plan;
+pub use compile::{plan, plan_with};
 pub use copy::{RowLock, TableCopy};
 
 use crate::document::{Check, Engine, Expect, Gate, PhaseKind};
+use crate::estimate::{Estimate, Load, Span};
 use crate::lint::Finding;
 use crate::schema::TableName;
 
@@ -108,8 +109,12 @@ pub struct Statement {
     pub scans_table: bool,
     /// Whether it runs inside a transaction with its step's other statements.
     pub in_transaction: bool,
-    /// Milliseconds, estimated.
-    pub estimated_ms: u64,
+    /// What it has to do, on which its estimate rests.
+    #[serde(default)]
+    pub load: Load,
+    /// How long that takes, without the wait for its lock; known once the plan is whole.
+    #[serde(default)]
+    pub estimate: Estimate,
     /// How it waits for its lock. Not on the wire of `plan`.
     pub wait: Wait,
 }
@@ -296,8 +301,9 @@ pub struct PhasePlan {
     pub description: String,
     /// SHA-256 of the phase's canonical JSON, `sha256:...`.
     pub hash: String,
-    /// Milliseconds, estimated.
-    pub estimated_ms: u64,
+    /// How long its statements take one after the other.
+    #[serde(default)]
+    pub estimate: Span,
     /// What must be true before it starts.
     pub gate: Option<Gate>,
     /// The document's bound for blocking statements, in milliseconds.
@@ -331,8 +337,13 @@ pub struct Plan {
     pub hash: String,
     /// SHA-256 over the compiler version, engine, server version and every statement.
     pub plan_hash: String,
-    /// Milliseconds, estimated.
-    pub estimated_ms: u64,
+    /// How long its phases take one after the other.
+    #[serde(default)]
+    pub estimate: Span,
+    /// When the facts were read that the estimates rest on, by the target's clock, in microseconds
+    /// since 1970; absent where there were none.
+    #[serde(default)]
+    pub facts_read_at: Option<i64>,
     /// In order.
     pub phases: Vec<PhasePlan>,
     /// What the linter says.
@@ -342,6 +353,21 @@ pub struct Plan {
 }
 
 impl Action {
+    /// The same, to be changed.
+    pub(crate) fn statements_mut(&mut self) -> Vec<&mut Statement> {
+        match self {
+            Action::Transaction { statements } | Action::Rebuild { statements, .. } => {
+                statements.iter_mut().collect()
+            }
+            Action::BuildIndex { statement, .. }
+            | Action::DropIndex { statement, .. }
+            | Action::Outside { statement }
+            | Action::Ddl { statement, .. } => vec![statement],
+            Action::Backfill(backfill) => vec![&mut backfill.shown],
+            Action::Copy(copy) | Action::Compare(copy) => vec![&mut copy.shown],
+        }
+    }
+
     /// Every statement of the action as people read it.
     pub fn statements(&self) -> Vec<&Statement> {
         match self {

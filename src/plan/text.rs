@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{Plan, Statement};
+use crate::estimate::{range, rests_on};
 use crate::lint::{Finding, Severity};
 
 /// What `plan` prints.
@@ -25,7 +26,12 @@ fn render_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
     writeln!(out, "Migration: {}", plan.migration)?;
     writeln!(out, "Database: {}", plan.database.word())?;
     writeln!(out, "Phases: {}", plan.phases.len())?;
-    writeln!(out, "Estimated Duration: {}ms", plan.estimated_ms)?;
+    writeln!(
+        out,
+        "Estimated Duration: {}ms ({})",
+        plan.estimate.expected_ms,
+        range(plan.estimate)
+    )?;
     let risks: Vec<&Finding> = plan
         .findings
         .iter()
@@ -40,7 +46,12 @@ fn render_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
     writeln!(out, "\nExecution Plan:")?;
     for phase in &plan.phases {
         writeln!(out, "\nPhase {}: {}", phase.phase, phase.description)?;
-        writeln!(out, "  Estimated duration: {}ms", phase.estimated_ms)?;
+        writeln!(
+            out,
+            "  Estimated duration: {}ms ({})",
+            phase.estimate.expected_ms,
+            range(phase.estimate)
+        )?;
         if let Some(gate) = &phase.gate {
             if let Some(deploy) = &gate.deploy {
                 writeln!(out, "  Waits for a deploy: {deploy}")?;
@@ -55,6 +66,12 @@ fn render_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
             let sql = statement.sql.replace('\n', "\n     ");
             writeln!(out, "  {}. {sql}", number + 1)?;
             writeln!(out, "     {}", effect(statement))?;
+            writeln!(
+                out,
+                "     {}: {}",
+                range(statement.estimate.span),
+                rests_on(statement)
+            )?;
         }
         for check in &phase.validation {
             writeln!(out, "  Check {}: {}", check.check.word(), check.sql)?;
@@ -63,7 +80,7 @@ fn render_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
     Ok(())
 }
 
-/// What a statement does to the traffic: `ACCESS EXCLUSIVE, blocks reads and writes, 50ms`.
+/// What a statement does to the traffic: `ACCESS EXCLUSIVE, blocks reads and writes`.
 fn effect(statement: &Statement) -> String {
     let blocks = match (statement.blocks_reads, statement.blocks_writes) {
         (true, true) => "blocks reads and writes",
@@ -81,7 +98,7 @@ fn effect(statement: &Statement) -> String {
     if !statement.in_transaction {
         parts.push("outside a transaction");
     }
-    format!("{}, {}ms", parts.join(", "), statement.estimated_ms)
+    parts.join(", ")
 }
 
 fn render_verify(out: &mut String, migration: &str, findings: &[Finding]) -> std::fmt::Result {

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{PhasePlan, Plan, Risk, RollbackMethod, Statement, Step};
 use crate::document::{Check, Engine, Gate, PhaseKind};
+use crate::estimate::{Span, rests_on};
 use crate::lint::Finding;
 use crate::plan::Lock;
 
@@ -14,7 +15,9 @@ pub struct PlanJson<'p> {
     migration: &'p str,
     database: Engine,
     hash: &'p str,
-    estimated_ms: u64,
+    #[serde(flatten)]
+    estimate: SpanJson,
+    facts_read_at: Option<i64>,
     phases: Vec<PhaseJson<'p>>,
     findings: &'p [Finding],
     safe: bool,
@@ -26,7 +29,8 @@ struct PhaseJson<'p> {
     phase: u32,
     kind: PhaseKind,
     description: &'p str,
-    estimated_ms: u64,
+    #[serde(flatten)]
+    estimate: SpanJson,
     gate: Option<&'p Gate>,
     statements: Vec<StatementJson<'p>>,
     rollback: Vec<RollbackJson<'p>>,
@@ -47,7 +51,28 @@ struct StatementJson<'p> {
     rewrites_table: bool,
     scans_table: bool,
     in_transaction: bool,
+    #[serde(flatten)]
+    estimate: SpanJson,
+    estimate_rests_on: String,
+}
+
+/// Milliseconds; `estimatedMs` is what others read since the beginning.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SpanJson {
     estimated_ms: u64,
+    estimated_ms_low: u64,
+    estimated_ms_high: u64,
+}
+
+impl From<Span> for SpanJson {
+    fn from(span: Span) -> Self {
+        Self {
+            estimated_ms: span.expected_ms,
+            estimated_ms_low: span.low_ms,
+            estimated_ms_high: span.high_ms,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -67,7 +92,8 @@ impl<'p> From<&'p Plan> for PlanJson<'p> {
             migration: &plan.migration,
             database: plan.database,
             hash: &plan.hash,
-            estimated_ms: plan.estimated_ms,
+            estimate: plan.estimate.into(),
+            facts_read_at: plan.facts_read_at.map(|us| us / 1_000),
             phases: plan.phases.iter().map(PhaseJson::from).collect(),
             findings: &plan.findings,
             safe: plan.safe,
@@ -81,7 +107,7 @@ impl<'p> From<&'p PhasePlan> for PhaseJson<'p> {
             phase: phase.phase,
             kind: phase.kind,
             description: &phase.description,
-            estimated_ms: phase.estimated_ms,
+            estimate: phase.estimate.into(),
             gate: phase.gate.as_ref(),
             statements: statements(&phase.steps)
                 .map(|(operation, s)| StatementJson {
@@ -93,7 +119,8 @@ impl<'p> From<&'p PhasePlan> for PhaseJson<'p> {
                     rewrites_table: s.rewrites_table,
                     scans_table: s.scans_table,
                     in_transaction: s.in_transaction,
-                    estimated_ms: s.estimated_ms,
+                    estimate: s.estimate.span.into(),
+                    estimate_rests_on: rests_on(s),
                 })
                 .collect(),
             rollback: statements(&phase.rollback)

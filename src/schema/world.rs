@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Column, DualWrite, Schema, Table, TableName, View};
 use crate::dialect::create_table::{CreateTable, EditError};
 use crate::dialect::quote::{CHARACTER_LIMIT, NAME_LIMIT};
-use crate::dialect::statement::ASSUMED_ROWS;
 use crate::dialect::types::{self, Verdict};
 use crate::document::{Engine, Problem};
+use crate::estimate::ASSUMED_ROWS;
 
 /// Why an operation cannot be: the field that is to blame, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -91,6 +91,9 @@ fn the_json_of_a_plan_has_its_promised_keys() {
         [
             "database",
             "estimatedMs",
+            "estimatedMsHigh",
+            "estimatedMsLow",
+            "factsReadAt",
             "findings",
             "hash",
             "migration",
@@ -110,6 +113,8 @@ fn the_json_of_a_plan_has_its_promised_keys() {
         [
             "description",
             "estimatedMs",
+            "estimatedMsHigh",
+            "estimatedMsLow",
             "gate",
             "kind",
             "phase",
@@ -129,7 +134,10 @@ fn the_json_of_a_plan_has_its_promised_keys() {
         [
             "blocksReads",
             "blocksWrites",
+            "estimateRestsOn",
             "estimatedMs",
+            "estimatedMsHigh",
+            "estimatedMsLow",
             "inTransaction",
             "lock",
             "operation",

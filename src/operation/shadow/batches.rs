@@ -1,12 +1,9 @@
 //! The batches that copy a table to another one and compare the two, for the executor.
 
 use super::{Texts, list, named, qualified};
-use crate::dialect::statement::Work;
+use crate::estimate::Kind;
 use crate::operation::backfill::bounds;
 use crate::plan::{Lock, Statement, TableCopy, Wait, WalkKey};
-
-/// Rows that a copy writes in a millisecond, on the slow side of what was measured.
-const ROWS_PER_MS: u64 = 50;
 
 impl Texts<'_> {
     /// The copy for the executor.
@@ -30,7 +27,6 @@ impl Texts<'_> {
             lock.sql()
         );
         let shown = Statement {
-            estimated_ms: Work::Brief.ms(0) + rows / ROWS_PER_MS,
             scans_table: true,
             wait: Wait::Patient,
             ..Statement::brief(
@@ -42,6 +38,7 @@ impl Texts<'_> {
                 ),
                 Lock::RowExclusive,
             )
+            .doing(Kind::Copy, rows)
         };
         TableCopy {
             table: self.source.clone(),
@@ -100,8 +97,7 @@ impl Texts<'_> {
                 }
             ),
             lock: Lock::AccessShare,
-            estimated_ms: Work::Scan.ms(copy.estimated_rows),
-            ..copy.shown
+            ..copy.shown.doing(Kind::Compare, copy.estimated_rows)
         };
         copy
     }

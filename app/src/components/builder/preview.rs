@@ -1,6 +1,7 @@
 //! What the document would do, worked out in the browser by the same planner that the server runs.
 
 use bellows::document::{Migration, Problem, locate};
+use bellows::estimate::range;
 use bellows::lint::Finding;
 use bellows::plan::{PhasePlan, Plan, plan};
 use bellows::schema::Schema;
@@ -157,7 +158,7 @@ fn PlanPreview(plan: Plan, checked: bool) -> impl IntoView {
         <div class="badges" aria-live="polite">
             <span class=verdict.0>{verdict.1}</span>
             <span class="estimate">{text::plural(plan.phases.len() as u64, "phase")}</span>
-            <span class="estimate">"≈ "{text::duration(plan.estimated_ms)}</span>
+            <span class="estimate">{range(plan.estimate)}</span>
             <span class="estimate">"plan " <Hash hash=plan.plan_hash /></span>
         </div>
         {(!checked)

@@ -1,6 +1,7 @@
 //! One phase of a plan.
 
 use bellows::document::PhaseKind;
+use bellows::estimate::range;
 use bellows::plan::{Action, PhasePlan, Risk, RollbackMethod, Step};
 use leptos::prelude::*;
 
@@ -38,7 +39,7 @@ pub fn PhaseFacts(
             <span class="badge plain">{kind}</span>
             <span class=risk.0>{risk.1}</span>
             {(!phase.reversible).then(|| view! { <span class="badge bad">"not reversible"</span> })}
-            <span class="estimate">"≈ "{text::duration(phase.estimated_ms)}</span>
+            <span class="estimate">{range(phase.estimate)}</span>
             {phase
                 .timeout_ms
                 .map(|ms| view! { <span class="estimate">"timeout "{text::duration(ms)}</span> })}

@@ -1,10 +1,10 @@
 //! One statement: its SQL, and what it does to the traffic.
 
+use bellows::estimate::{range, rests_on};
 use bellows::plan::{Lock, Statement, Wait};
 use leptos::prelude::*;
 
 use crate::components::Sql;
-use crate::text;
 
 /// A statement with its lock and its risks.
 #[component]
@@ -43,7 +43,9 @@ pub fn StatementView(
                     })}
                 {(!statement.in_transaction)
                     .then(|| view! { <span class="badge plain">"outside a transaction"</span> })}
-                <span class="estimate">"≈ "{text::duration(statement.estimated_ms)}</span>
+                <span class="estimate" title=rests_on(&statement)>
+                    {range(statement.estimate.span)}
+                </span>
             </div>
             <Sql sql=statement.sql />
         </div>
