@@ -80,9 +80,10 @@ fn render(out: &mut String, heading: &str, drafts: &[Draft]) {
                 "[{mode}, {}, {:?}, {}] {}",
                 s.lock.word(),
                 s.wait,
-                match s.load.kind {
-                    Kind::Brief => "brief".to_owned(),
-                    kind => format!("{} of {}", kind.word(), s.load.rows),
+                if s.load.kind == Kind::Brief {
+                    "brief".to_owned()
+                } else {
+                    format!("{} of {}", s.load.kind.word(), s.load.rows)
                 },
                 s.sql
             )

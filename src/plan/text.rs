@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Plan, Statement};
-use crate::estimate::{range, rests_on};
+use crate::estimate::{Kind, range, rests_on};
 use crate::lint::{Finding, Severity};
 
 /// What `plan` prints.
@@ -66,12 +66,9 @@ fn render_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
             let sql = statement.sql.replace('\n', "\n     ");
             writeln!(out, "  {}. {sql}", number + 1)?;
             writeln!(out, "     {}", effect(statement))?;
-            writeln!(
-                out,
-                "     {}: {}",
-                range(statement.estimate.span),
-                rests_on(statement)
-            )?;
+            if statement.load.kind != Kind::Brief {
+                writeln!(out, "     {}", rests_on(statement))?;
+            }
         }
         for check in &phase.validation {
             writeln!(out, "  Check {}: {}", check.check.word(), check.sql)?;
@@ -80,7 +77,7 @@ fn render_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
     Ok(())
 }
 
-/// What a statement does to the traffic: `ACCESS EXCLUSIVE, blocks reads and writes`.
+/// What a statement does to the traffic: `ACCESS EXCLUSIVE, blocks reads and writes, about 20–50 ms`.
 fn effect(statement: &Statement) -> String {
     let blocks = match (statement.blocks_reads, statement.blocks_writes) {
         (true, true) => "blocks reads and writes",
@@ -98,7 +95,7 @@ fn effect(statement: &Statement) -> String {
     if !statement.in_transaction {
         parts.push("outside a transaction");
     }
-    parts.join(", ")
+    format!("{}, {}", parts.join(", "), range(statement.estimate.span))
 }
 
 fn render_verify(out: &mut String, migration: &str, findings: &[Finding]) -> std::fmt::Result {
