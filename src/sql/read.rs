@@ -4,13 +4,19 @@ mod postgres;
 
 use super::act::Act;
 use super::script::{Context, Script, Span, SyntaxError};
-use super::simulate::{Parsed, simulate};
+use super::simulate::{Parsed, simulate_after};
 use super::unknown::Unknown;
 use crate::document::Engine;
 
 /// Reads a text of statements: what each does, and what they do together.
 pub fn script(engine: Engine, text: &str, context: &Context<'_>) -> Script {
-    simulate(engine, parse(engine, text), context)
+    let before = context.before.map(|sql| parse(engine, sql));
+    simulate_after(
+        engine,
+        before.unwrap_or_default(),
+        parse(engine, text),
+        context,
+    )
 }
 
 /// The statements of a text, and where it cannot be parsed.

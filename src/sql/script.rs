@@ -13,6 +13,9 @@ use crate::schema::{Schema, TableName};
 pub struct Context<'s> {
     /// The live schema, where there is a target.
     pub schema: Option<&'s Schema>,
+    /// SQL that made what is there (a dump of the schema, the migrations before this one): it is
+    /// there before the text, and in use.
+    pub before: Option<&'s str>,
     /// The server's version, as in [`Schema::version`], where it is known without a target.
     pub version: Option<u32>,
     /// Whether whoever runs the text wraps it all in one transaction.

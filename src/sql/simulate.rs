@@ -53,7 +53,21 @@ struct Run<'s> {
 
 /// See the module.
 pub fn simulate(engine: Engine, parsed: Parsed, context: &Context<'_>) -> Script {
-    let state = State::new(engine, context);
+    simulate_after(engine, Parsed::default(), parsed, context)
+}
+
+/// The same, after statements that have made what is there.
+pub fn simulate_after(
+    engine: Engine,
+    before: Parsed,
+    parsed: Parsed,
+    context: &Context<'_>,
+) -> Script {
+    let mut state = State::new(engine, context);
+    for (_, act) in &before.statements {
+        state.apply(act);
+    }
+    state.settle();
     let mut run = Run {
         script: Script {
             engine,
@@ -237,6 +251,8 @@ fn together(effect: &Effect, held: &[ObjectLock]) -> Blocks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::TableName;
+    use crate::sql::act::NewTable;
 
     fn text(acts: Vec<Act>) -> Script {
         let statements = acts.into_iter().map(|a| (Span::default(), a)).collect();
@@ -245,6 +261,17 @@ mod tests {
             errors: Vec::new(),
         };
         simulate(Engine::PostgreSql, parsed, &Context::default())
+    }
+
+    #[test]
+    fn what_was_made_before_the_text_is_in_use() {
+        let table = TableName::parse("t");
+        let make = Act::CreateTable(NewTable::named(table.clone()));
+        let mut state = State::new(Engine::PostgreSql, &Context::default());
+        state.apply(&make);
+        assert!(state.made_here(&table));
+        state.settle();
+        assert!(!state.made_here(&table) && state.is_whole(&table));
     }
 
     fn set(value: &str, local: bool) -> Act {

@@ -42,6 +42,8 @@ pub struct State<'s> {
     indexes: BTreeMap<TableName, Option<TableName>>,
     /// Domains that the text has made: whether they are constrained.
     domains: BTreeMap<TableName, bool>,
+    /// Those of them that were there before the text.
+    older_domains: BTreeSet<TableName>,
     /// Types that the text has made.
     types: BTreeSet<TableName>,
     /// Functions that the text has made.
@@ -71,6 +73,7 @@ impl<'s> State<'s> {
             views: BTreeMap::new(),
             indexes: BTreeMap::new(),
             domains: BTreeMap::new(),
+            older_domains: BTreeSet::new(),
             types: BTreeSet::new(),
             functions: BTreeMap::new(),
             new_labels: BTreeSet::new(),
@@ -189,7 +192,8 @@ impl<'s> State<'s> {
 
     /// Whether the text made the type.
     pub fn made_type(&self, name: &TableName) -> bool {
-        self.types.contains(name) || self.domains.contains_key(name)
+        self.types.contains(name)
+            || (self.domains.contains_key(name) && !self.older_domains.contains(name))
     }
 
     /// For a domain that the text made: whether it has a constraint.
@@ -205,6 +209,20 @@ impl<'s> State<'s> {
     /// The session's variable, where the text has set it; the inner value is absent for DEFAULT.
     pub fn setting(&self, name: &str) -> Option<Option<&str>> {
         self.settings.get(name).map(Option::as_deref)
+    }
+
+    /// What is there by now was there before the text: from here on others use it.
+    pub(super) fn settle(&mut self) {
+        for known in self.tables.values_mut().flatten() {
+            Arc::make_mut(known).made_here = false;
+        }
+        self.older_domains = self.domains.keys().cloned().collect();
+        self.types.clear();
+        self.new_labels.clear();
+        self.fresh_constraints.clear();
+        self.settings.clear();
+        self.lock_timeout = Timeout::Unset;
+        self.statement_timeout = Timeout::Unset;
     }
 
     /// The table, to be changed; one that is not known becomes known in part.
