@@ -42,7 +42,7 @@ fn sample(field: &Field) -> Value {
         FieldKind::Default => json!({ "sql": "now()" }),
         FieldKind::Duration => json!("7d"),
         FieldKind::Part(Part::Gate) => json!({ "deploy": "a", "soak": "7d" }),
-        FieldKind::Part(part @ (Part::Columns | Part::Constraints)) => {
+        FieldKind::Part(part @ (Part::Columns | Part::Constraints | Part::Waivers)) => {
             json!([full(part.item().unwrap(), None)])
         }
         FieldKind::Part(Part::Operations) => {

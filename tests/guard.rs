@@ -15,6 +15,7 @@ fn ready() -> GuardFacts {
         policy: Policy {
             approvals: 2,
             approver_may_execute: false,
+            severities: Default::default(),
             blocking: Severity::Error,
         },
         approvals: 2,

@@ -1,6 +1,8 @@
 //! Who may do what: roles, actions and an environment's policy. One table, for page, command
 //! line and API alike.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// What a person is here for.
@@ -113,6 +115,9 @@ pub struct Policy {
     pub approver_may_execute: bool,
     /// Findings of this severity or worse keep a phase from starting.
     pub blocking: crate::lint::Severity,
+    /// Rules that weigh more or less here than elsewhere, by id.
+    #[serde(default)]
+    pub severities: BTreeMap<String, crate::lint::Severity>,
 }
 
 impl Default for Policy {
@@ -121,6 +126,7 @@ impl Default for Policy {
             approvals: 1,
             approver_may_execute: false,
             blocking: crate::lint::Severity::Error,
+            severities: BTreeMap::new(),
         }
     }
 }

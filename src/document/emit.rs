@@ -110,7 +110,9 @@ fn list_of(out: &mut String, part: Part, items: &[Value], depth: usize) {
     for (index, item) in items.iter().enumerate() {
         let Value::Object(map) = item else { continue };
         let (shape, tag) = match part {
-            Part::Phases | Part::Gate | Part::Columns | Part::Constraints => (part.item(), None),
+            Part::Phases | Part::Gate | Part::Columns | Part::Constraints | Part::Waivers => {
+                (part.item(), None)
+            }
             Part::Operations => (named(operations(), map, "type"), Some("type")),
             Part::Checks => (named(checks(), map, "check"), Some("check")),
         };

@@ -73,7 +73,9 @@ fn each(value: &mut Value, part: Part) {
     let Value::Array(items) = value else { return };
     for item in items {
         let shape = match part {
-            Part::Phases | Part::Gate | Part::Columns | Part::Constraints => part.item(),
+            Part::Phases | Part::Gate | Part::Columns | Part::Constraints | Part::Waivers => {
+                part.item()
+            }
             Part::Operations => named(item, "type", operations()),
             Part::Checks => named(item, "check", checks()),
         };

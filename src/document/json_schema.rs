@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Field, FieldKind, GATE, MIGRATION, PHASE, Part, Shape, checks};
+use super::{Field, FieldKind, GATE, MIGRATION, PHASE, Part, Shape, WAIVER, checks};
 use crate::operation::shapes as operations;
 
 /// A text that says something.
@@ -20,6 +20,7 @@ pub fn json_schema() -> Value {
         "$defs": {
             "phase": mapping(&PHASE, None),
             "gate": gate(),
+            "waiver": mapping(&WAIVER, None),
             "operation": one_of(operations(), "type"),
             "check": one_of(checks(), "check"),
         }
@@ -73,7 +74,9 @@ fn property(field: &Field) -> Value {
             "pattern": "^[a-z0-9-]+$",
             "maxLength": super::NAME_MAX,
         }),
-        FieldKind::Text if field.key == "deploy" => json!({ "type": "string", "pattern": FILLED }),
+        FieldKind::Text if matches!(field.key, "deploy" | "reason") => {
+            json!({ "type": "string", "pattern": FILLED })
+        }
         FieldKind::Text => json!({ "type": "string" }),
         FieldKind::Columns => json!({
             "type": "array",
@@ -131,6 +134,9 @@ fn property(field: &Field) -> Value {
         FieldKind::Part(part @ (Part::Columns | Part::Constraints)) => {
             let item = part.item().map(|shape| mapping(shape, None));
             json!({ "type": "array", "items": item, "minItems": i32::from(field.required) })
+        }
+        FieldKind::Part(Part::Waivers) => {
+            json!({ "type": "array", "items": { "$ref": "#/$defs/waiver" } })
         }
         FieldKind::Part(Part::Checks) => {
             json!({ "type": "array", "items": { "$ref": "#/$defs/check" } })

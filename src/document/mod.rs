@@ -15,6 +15,7 @@ mod scan_error;
 mod shape;
 mod shapes;
 mod tree;
+mod waive;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +28,8 @@ pub use locate::locate;
 pub use names::{NAME_MAX, name_problem, nearest, slug};
 pub use read::{PROBLEMS_MAX, check, parse, read_draft};
 pub use shape::{Field, FieldKind, Part, Shape};
-pub use shapes::{GATE, MIGRATION, PHASE, checks};
+pub use shapes::{GATE, MIGRATION, PHASE, WAIVER, checks};
+pub use waive::waive_in_text;
 
 use crate::operation::Operation;
 use crate::schema::Refusal;
@@ -151,8 +153,26 @@ pub struct Migration {
     /// Free labels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// Findings about the document as a whole that are accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waivers: Vec<Waiver>,
     /// The phases, numbered 1, 2, 3, ... in order.
     pub phases: Vec<Phase>,
+}
+
+/// A finding that is accepted as it is, and why. It stays in the document, so that whoever approves
+/// a phase approves it too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Waiver {
+    /// The rule's id.
+    pub rule: String,
+    /// Index of the operation that the finding is about, from 0; absent: every one of the rule's
+    /// findings where the waiver stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<usize>,
+    /// Why, in the author's words.
+    pub reason: String,
 }
 
 /// What a phase does to the schema as the applications see it.
@@ -195,6 +215,9 @@ pub struct Phase {
     /// Takes precedence over the derived rollback where it is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback_operations: Option<Vec<Operation>>,
+    /// Findings about the phase that are accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waivers: Vec<Waiver>,
 }
 
 /// What must be true before a phase starts.

@@ -49,6 +49,29 @@ impl Reader {
         }
     }
 
+    /// Findings that are accepted, each with a reason that says something.
+    pub(super) fn waivers(&mut self, field: &Field, node: &Node, path: &str) {
+        self.items(field, Part::Waivers, node, path);
+        let Data::List(items) = &node.data else {
+            return;
+        };
+        for (index, item) in items.iter().enumerate() {
+            let Data::Map(entries) = &item.data else {
+                continue;
+            };
+            if let Some(reason) = entries.iter().find(|e| e.key == "reason")
+                && let Some(text) = reason.value.as_text()
+                && text.trim().is_empty()
+            {
+                self.say(
+                    reason.value.at,
+                    &format!("{path}[{index}].reason"),
+                    "`reason` is empty: say why the finding does no harm here",
+                );
+            }
+        }
+    }
+
     pub(super) fn phases(&mut self, field: &Field, node: &Node, path: &str) {
         let phases = self.list(field, node, path);
         if phases.is_empty() && matches!(node.data, Data::List(_)) {

@@ -81,6 +81,7 @@ impl Reader {
             FieldKind::Part(part @ (Part::Columns | Part::Constraints)) => {
                 self.items(field, part, node, path);
             }
+            FieldKind::Part(Part::Waivers) => self.waivers(field, node, path),
             FieldKind::Part(Part::Checks) => {
                 for (index, item) in self.list(field, node, path).iter().enumerate() {
                     self.tagged(item, "check", checks(), &format!("{path}[{index}]"));

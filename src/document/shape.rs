@@ -56,6 +56,8 @@ pub enum Part {
     Columns,
     /// The constraints of a new table.
     Constraints,
+    /// Findings that are accepted.
+    Waivers,
 }
 
 impl Part {
@@ -66,6 +68,7 @@ impl Part {
             Part::Gate => Some(&super::GATE),
             Part::Columns => Some(&NewColumn::SHAPE),
             Part::Constraints => Some(&NewConstraint::SHAPE),
+            Part::Waivers => Some(&super::WAIVER),
             Part::Operations | Part::Checks => None,
         }
     }

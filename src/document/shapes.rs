@@ -29,6 +29,12 @@ pub const MIGRATION: Shape = Shape {
         .or("\"\""),
         Field::optional("author", "Author", FieldKind::Text, "Who wrote it."),
         Field::optional("tags", "Tags", FieldKind::Words, "Free labels.").or("[]"),
+        Field::optional(
+            "waivers",
+            "Waivers",
+            FieldKind::Part(Part::Waivers),
+            "Findings about the document as a whole that are accepted, each with a reason.",
+        ),
         Field::required(
             "phases",
             "Phases",
@@ -95,6 +101,39 @@ pub const PHASE: Shape = Shape {
             "Rollback",
             FieldKind::Part(Part::Operations),
             "What takes the phase back; derived from its operations where absent.",
+        ),
+        Field::optional(
+            "waivers",
+            "Waivers",
+            FieldKind::Part(Part::Waivers),
+            "Findings about the phase that are accepted, each with a reason.",
+        ),
+    ],
+};
+
+/// One finding that is accepted.
+pub const WAIVER: Shape = Shape {
+    word: "waiver",
+    title: "Waiver",
+    help: "A finding that is accepted as it is. It is approved together with the phase.",
+    fields: &[
+        Field::required(
+            "rule",
+            "Rule",
+            FieldKind::Choice(crate::lint::RULE_IDS),
+            "The rule's id, as the finding names it.",
+        ),
+        Field::optional(
+            "operation",
+            "Operation",
+            FieldKind::Number,
+            "Index of the operation in its phase, from 0; absent: every finding of the rule there.",
+        ),
+        Field::required(
+            "reason",
+            "Reason",
+            FieldKind::Text,
+            "Why it is safe here: approvers and auditors read it.",
         ),
     ],
 };

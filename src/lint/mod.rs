@@ -1,6 +1,10 @@
 //! The linter: what a plan would do to the traffic on its tables, and the safe way instead.
 
+mod waive;
+
 use serde::{Deserialize, Serialize};
+
+pub use waive::{adjust, blocks, worst};
 
 use crate::document::{Engine, Migration};
 use crate::estimate::TargetFacts;
@@ -15,6 +19,9 @@ macro_rules! rules {
 
         /// Every rule, in the order that lists show them.
         pub const RULES: &[Rule] = &[$($module::RULE),*];
+
+        /// The id of every rule, in the same order.
+        pub const RULE_IDS: &[&str] = &[$($module::RULE.id),*];
     };
 }
 
@@ -42,6 +49,7 @@ rules! {
     table_rebuild,
     irreversible_phase,
     no_target,
+    unused_waiver,
 }
 
 /// How bad a finding is.
@@ -74,6 +82,9 @@ pub struct Finding {
     pub recommendation: String,
     /// The safe sequence as phases of a document, where one can be given.
     pub fix: Option<serde_json::Value>,
+    /// Why it is accepted as it is; absent: nobody said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waived: Option<String>,
 }
 
 /// A rule, with the examples that are its tests and its help at once.
@@ -157,16 +168,20 @@ impl Rule {
             message,
             recommendation: recommendation.to_owned(),
             fix: None,
+            waived: None,
         }
     }
 }
 
-/// What all rules find, by phase and operation, the worst first.
+/// What all rules find, by phase and operation, the worst first; what the document waives is
+/// marked so.
 pub fn findings(subject: &Subject<'_>) -> Vec<Finding> {
     let mut out: Vec<Finding> = RULES
         .iter()
         .flat_map(|rule| (rule.check)(subject))
         .collect();
+    let unused = waive::by_document(subject.migration, &mut out);
+    out.extend(unused);
     out.sort_by_key(|f| {
         (
             f.phase.unwrap_or(0),

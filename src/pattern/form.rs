@@ -223,6 +223,7 @@ impl<'a> Form<'a> {
             description,
             author: None,
             tags: Vec::new(),
+            waivers: Vec::new(),
             phases: (1..)
                 .zip(phases)
                 .map(|(phase, rest)| Phase { phase, ..rest })
@@ -283,6 +284,7 @@ pub(super) fn phase(kind: crate::document::PhaseKind, description: impl Into<Str
         operations: Vec::new(),
         validation: Vec::new(),
         rollback_operations: None,
+        waivers: Vec::new(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{PhasePlan, Plan, PlannedCheck, Risk, RollbackMethod, Step, check, hash};
 use crate::document::{self, Migration, Phase, Problem};
 use crate::estimate::{self, Span, TargetFacts};
-use crate::lint::{self, Severity, Subject};
+use crate::lint::{self, Subject};
 use crate::operation::{Draft, Loss, Operation};
 use crate::schema::{Schema, TableName, World};
 
@@ -70,7 +70,7 @@ pub fn plan_with(
         plan_hash: hash::plan_hash(engine, compiler.world.version, &phases),
         estimate: phases.iter().map(|p| p.estimate).sum(),
         facts_read_at: facts.map(|facts| facts.read_at),
-        safe: findings.iter().all(|f| f.severity != Severity::Error),
+        safe: !lint::blocks(&findings),
         phases,
         findings,
     })

@@ -35,7 +35,7 @@ fn render_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
     let risks: Vec<&Finding> = plan
         .findings
         .iter()
-        .filter(|f| f.severity != Severity::Info)
+        .filter(|f| f.severity != Severity::Info && f.waived.is_none())
         .collect();
     if !risks.is_empty() {
         writeln!(out, "\nRisks:")?;
@@ -103,7 +103,7 @@ fn render_verify(out: &mut String, migration: &str, findings: &[Finding]) -> std
     let of = |severity| {
         findings
             .iter()
-            .filter(move |f| f.severity == severity)
+            .filter(move |f| f.severity == severity && f.waived.is_none())
             .collect::<Vec<_>>()
     };
     let (errors, warnings) = (of(Severity::Error), of(Severity::Warning));
@@ -120,8 +120,21 @@ fn render_verify(out: &mut String, migration: &str, findings: &[Finding]) -> std
             writeln!(out, "  {} {}", sign(finding.severity), place(finding))?;
         }
     }
+    let waived: Vec<(&Finding, &str)> = findings
+        .iter()
+        .filter_map(|f| Some((f, f.waived.as_deref()?)))
+        .collect();
+    if !waived.is_empty() {
+        writeln!(out, "\nWaived:")?;
+    }
+    for (finding, reason) in waived {
+        writeln!(out, "  {} {}", sign(finding.severity), place(finding))?;
+        writeln!(out, "    {}, waived: {reason}", finding.rule)?;
+    }
     let mut said: Vec<&str> = Vec::new();
-    let advice = findings.iter().filter(|f| !f.recommendation.is_empty());
+    let advice = findings
+        .iter()
+        .filter(|f| !f.recommendation.is_empty() && f.waived.is_none());
     for finding in advice {
         if said.is_empty() {
             writeln!(out, "\nRecommendations:")?;

@@ -1,7 +1,7 @@
 //! Documents made at random from the shapes: every operation and check, with nasty texts.
 
 use bellows::document::{
-    Field, FieldKind, GATE, MIGRATION, Migration, PHASE, Part, Shape, Validation, checks,
+    Field, FieldKind, GATE, MIGRATION, Migration, PHASE, Part, Shape, Validation, WAIVER, checks,
 };
 use bellows::operation::{Operation, shapes};
 use proptest::prelude::*;
@@ -86,6 +86,16 @@ fn value(field: &Field) -> BoxedStrategy<Value> {
                 .prop_map(|items| json!(items))
                 .boxed()
         }
+        FieldKind::Part(Part::Waivers) => proptest::collection::vec(
+            mapping(&WAIVER, None).prop_filter("a reason says something", |waiver| {
+                waiver["reason"]
+                    .as_str()
+                    .is_some_and(|t| !t.trim().is_empty())
+            }),
+            1..3,
+        )
+        .prop_map(|items| json!(items))
+        .boxed(),
         FieldKind::Part(Part::Operations) => list(shapes(), "type"),
         FieldKind::Part(Part::Checks) => list(checks(), "check"),
         FieldKind::Part(Part::Phases) => proptest::collection::vec(mapping(&PHASE, None), 1..4)
