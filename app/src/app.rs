@@ -9,7 +9,8 @@ use leptos_router::path;
 use crate::components::Layout;
 use crate::pages::{
     AuditPage, DashboardPage, ExecutionPage, ExecutionsPage, MigrationEditPage, MigrationNewPage,
-    MigrationPage, MigrationsPage, NotFoundPage, PeoplePage, SetUpPage, SignInPage, TargetsPage,
+    MigrationPage, MigrationsPage, NotFoundPage, PeoplePage, RulePage, RulesPage, SetUpPage,
+    SignInPage, TargetsPage,
 };
 
 /// The HTML document that the server wraps around [`App`].
@@ -61,6 +62,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/executions") view=ExecutionsPage ssr=SsrMode::Async />
                     <Route path=path!("/executions/:id") view=ExecutionPage ssr=SsrMode::Async />
                     <Route path=path!("/targets") view=TargetsPage ssr=SsrMode::Async />
+                    <Route path=path!("/rules") view=RulesPage ssr=SsrMode::Async />
+                    <Route path=path!("/rules/:id") view=RulePage ssr=SsrMode::Async />
                     <Route path=path!("/audit") view=AuditPage ssr=SsrMode::Async />
                     <Route path=path!("/people") view=PeoplePage ssr=SsrMode::Async />
                 </ParentRoute>

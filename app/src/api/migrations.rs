@@ -5,7 +5,9 @@ use leptos::server_fn::codec::Json;
 
 #[cfg(feature = "ssr")]
 use super::{backend, told};
-use crate::backend::{ApiError, Decision, MigrationDetail, MigrationSummary, SaveRequest, Saved};
+use crate::backend::{
+    ApiError, Decision, MigrationDetail, MigrationSummary, SaveRequest, Saved, WaiveRequest,
+};
 
 /// All migrations, newest change first.
 #[server(name = ListMigrations, endpoint = "migrations/list")]
@@ -45,4 +47,10 @@ pub async fn decide(
             .decide(id, plan_hash, phases, decision, comment)
             .await,
     )
+}
+
+/// Accepts a finding of the plan as it is.
+#[server(endpoint = "findings/waive", input = Json)]
+pub async fn waive(request: WaiveRequest) -> Result<(), ApiError> {
+    told(backend()?.waive(request).await)
 }

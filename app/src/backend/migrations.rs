@@ -176,6 +176,24 @@ pub struct Saved {
     pub hash: String,
 }
 
+/// A finding that an approver accepts as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WaiveRequest {
+    /// The migration.
+    pub migration_id: String,
+    /// The plan that it was found in.
+    pub plan_hash: String,
+    /// The rule.
+    pub rule: String,
+    /// As the finding has it.
+    pub phase: Option<u32>,
+    /// As the finding has it.
+    pub operation: Option<usize>,
+    /// Why it does no harm here.
+    pub reason: String,
+}
+
 /// Drafts, versions, reviews, approvals.
 #[async_trait]
 pub trait MigrationBackend {
@@ -196,4 +214,6 @@ pub trait MigrationBackend {
         decision: Decision,
         comment: String,
     ) -> Answer<()>;
+    /// Accepts a finding of the reviewed plan as it is; recorded with its reason.
+    async fn waive(&self, request: WaiveRequest) -> Answer<()>;
 }

@@ -76,6 +76,7 @@ fn Frame(me: Me) -> impl IntoView {
                     <li><A href="/migrations">"Migrations"</A></li>
                     <li><A href="/executions">"Executions"</A></li>
                     <li><A href="/targets">"Targets"</A></li>
+                    <li><A href="/rules">"Rules"</A></li>
                     {may(Action::Audit).then(|| view! { <li><A href="/audit">"Audit"</A></li> })}
                     {may(Action::ManagePeople)
                         .then(|| view! { <li><A href="/people">"People"</A></li> })}

@@ -1,6 +1,7 @@
 //! What an environment asks for before a phase may start.
 
-use bellows::lint::Severity;
+use bellows::access::Policy;
+use bellows::lint::{RULES, Rule, Severity};
 use leptos::prelude::*;
 
 use super::ActionFailure;
@@ -44,6 +45,11 @@ pub fn PolicyForm(
     let approvals_id = format!("policy-{name}-approvals");
     let same_id = format!("policy-{name}-same");
     let same_for = same_id.clone();
+    let weighed = move || match policy.read().severities.len() {
+        0 => "Rules weigh what they weigh everywhere".to_owned(),
+        1 => "1 rule weighs differently here".to_owned(),
+        n => format!("{n} rules weigh differently here"),
+    };
     let blocking_id = format!("policy-{name}-blocking");
     view! {
         <form
@@ -109,6 +115,15 @@ pub fn PolicyForm(
                     />
                     "Who approved a phase may start it"
                 </label>
+                <details class="more">
+                    <summary>{weighed}</summary>
+                    <div class="grid">
+                        {RULES
+                            .iter()
+                            .map(|rule| view! { <RuleWeight rule policy name=name.clone() /> })
+                            .collect_view()}
+                    </div>
+                </details>
             </fieldset>
             {admin
                 .then(|| {
@@ -123,6 +138,54 @@ pub fn PolicyForm(
                 })}
             <ActionFailure error=failure />
         </form>
+    }
+    .into_any()
+}
+
+/// How much one rule weighs.
+#[component]
+fn RuleWeight(rule: &'static Rule, policy: RwSignal<Policy>, name: String) -> impl IntoView {
+    let id = format!("policy-{name}-{}", rule.id);
+    let own = move |severity: Severity| policy.read().severities.get(rule.id) == Some(&severity);
+    let usual = BLOCKING
+        .iter()
+        .find(|(severity, ..)| *severity == rule.severity)
+        .map_or("", |(_, word, _)| *word);
+    view! {
+        <div class="field">
+            <label for=id.clone()>
+                <code>{rule.id}</code>
+            </label>
+            <select
+                id=id
+                on:change=move |event| {
+                    let word = event_target_value(&event);
+                    let chosen = BLOCKING.iter().find(|(_, w, _)| *w == word);
+                    policy
+                        .update(|policy| {
+                            match chosen {
+                                Some((severity, ..)) => {
+                                    policy.severities.insert(rule.id.to_owned(), *severity);
+                                }
+                                None => {
+                                    policy.severities.remove(rule.id);
+                                }
+                            }
+                        });
+                }
+            >
+                <option value="">{format!("{usual}, as everywhere")}</option>
+                {BLOCKING
+                    .map(|(severity, word, _)| {
+                        view! {
+                            <option value=word selected=own(severity)>
+                                {word}
+                            </option>
+                        }
+                    })
+                    .collect_view()}
+            </select>
+        </div>
     }
     .into_any()
 }

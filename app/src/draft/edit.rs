@@ -61,6 +61,7 @@ impl Draft {
             operations: Vec::new(),
             validation: Vec::new(),
             rollback: None,
+            waivers: Vec::new(),
         });
     }
 

@@ -5,7 +5,7 @@
 mod edit;
 mod item;
 
-use bellows::document::{Engine, Migration, PhaseKind};
+use bellows::document::{Engine, Migration, PhaseKind, Waiver};
 use serde_json::{Map, Value, json};
 
 pub use edit::{ItemRef, Part};
@@ -22,6 +22,8 @@ pub struct Draft {
     pub description: String,
     /// What the form does not show: author, tags.
     rest: Map<String, Value>,
+    /// Findings about the document as a whole that are accepted.
+    pub waivers: Vec<Waiver>,
     /// In order; the number of a phase is its place.
     pub phases: Vec<PhaseDraft>,
     next_id: u32,
@@ -48,6 +50,8 @@ pub struct PhaseDraft {
     pub validation: Vec<Item>,
     /// Its own way back, where one is written.
     pub rollback: Option<Vec<Item>>,
+    /// Findings about it that are accepted.
+    pub waivers: Vec<Waiver>,
 }
 
 impl Draft {
@@ -58,6 +62,7 @@ impl Draft {
             database,
             description: String::new(),
             rest: Map::new(),
+            waivers: Vec::new(),
             phases: Vec::new(),
             next_id: 0,
         };
@@ -85,6 +90,7 @@ impl Draft {
             database: migration.database,
             description: migration.description.clone(),
             rest,
+            waivers: migration.waivers.clone(),
             phases: Vec::new(),
             next_id: 0,
         };
@@ -108,6 +114,7 @@ impl Draft {
                 operations,
                 validation,
                 rollback,
+                waivers: phase.waivers.clone(),
             });
         }
         draft
@@ -138,6 +145,7 @@ impl Draft {
         map.insert("name".to_owned(), json!(self.name));
         map.insert("database".to_owned(), json!(self.database.word()));
         put_text(&mut map, "description", &self.description);
+        put_waivers(&mut map, &self.waivers);
         let phases: Vec<Value> = self
             .phases
             .iter()
@@ -176,6 +184,7 @@ impl PhaseDraft {
             let items = rollback.iter().map(|item| item.to_json("type")).collect();
             map.insert("rollbackOperations".to_owned(), Value::Array(items));
         }
+        put_waivers(&mut map, &self.waivers);
         Value::Object(map)
     }
 }
@@ -183,6 +192,12 @@ impl PhaseDraft {
 fn put_text(map: &mut Map<String, Value>, key: &str, text: &str) {
     if !text.is_empty() {
         map.insert(key.to_owned(), json!(text));
+    }
+}
+
+fn put_waivers(map: &mut Map<String, Value>, waivers: &[Waiver]) {
+    if !waivers.is_empty() {
+        map.insert("waivers".to_owned(), json!(waivers));
     }
 }
 
@@ -206,6 +221,9 @@ migration:
   description: 'Every part: once'
   author: team@company.com
   tags: [a, b]
+  waivers:
+    - rule: no-target
+      reason: it was tried on a copy
   phases:
     - phase: 1
       kind: expand
@@ -229,6 +247,10 @@ migration:
           sql: SELECT true
           expect: true
       rollbackOperations: []
+      waivers:
+        - rule: long-index-build
+          operation: 1
+          reason: the table is small
     - phase: 2
 ";
 

@@ -1,14 +1,15 @@
 //! One migration: plan, approvals, phases, versions.
 
 use bellows::access::{Action as Deed, allowed};
+use bellows::lint::Finding;
 use leptos::prelude::*;
 use leptos_router::components::A;
 use leptos_router::hooks::use_params_map;
 
 use crate::api;
-use crate::backend::{ApiError, Me, MigrationDetail, ReviewState};
+use crate::backend::{ApiError, Me, MigrationDetail, ReviewState, WaiveRequest};
 use crate::components::migration::{Approvals, DecidePanel, PhaseCard, Versions};
-use crate::components::plan::Findings;
+use crate::components::plan::{FindingActs, Findings};
 use crate::components::{
     ActionFailure, EngineBadge, ExecutionTable, Hash, Loaded, PageHead, ReviewBadge,
 };
@@ -123,6 +124,29 @@ fn PlanSection(
         }
         .into_any();
     };
+    let failure = RwSignal::new(None::<ApiError>);
+    let (id, plan_hash) = (detail.summary.id.clone(), plan.plan_hash.clone());
+    let waive = Callback::new(move |(finding, reason): (Finding, String)| {
+        let request = WaiveRequest {
+            migration_id: id.clone(),
+            plan_hash: plan_hash.clone(),
+            rule: finding.rule,
+            phase: finding.phase,
+            operation: finding.operation,
+            reason,
+        };
+        leptos::task::spawn_local(async move {
+            match api::waive(request).await {
+                Ok(()) => reload.run(()),
+                Err(error) => failure.set(Some(error)),
+            }
+        });
+    });
+    let can_approve = detail.phases.iter().any(|phase| phase.can_approve.is_ok());
+    let acts = FindingActs {
+        waive: can_approve.then_some(waive),
+        fix: None,
+    };
     let of_document = plan
         .findings
         .iter()
@@ -150,6 +174,7 @@ fn PlanSection(
                     plan_hash=plan.plan_hash.clone()
                     planned
                     findings
+                    acts
                     phase
                     may_execute
                     may_approve
@@ -161,7 +186,8 @@ fn PlanSection(
     view! {
         <section aria-labelledby="phases">
             <h2 id="phases">"Phases"</h2>
-            <Findings findings=of_document />
+            <ActionFailure error=Signal::derive(move || failure.get()) />
+            <Findings findings=of_document acts />
             {cards}
         </section>
     }

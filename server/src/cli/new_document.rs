@@ -23,6 +23,7 @@ pub async fn create(arguments: Create, screen: &mut Screen) -> Result<Exit, CliE
         description: String::new(),
         author: None,
         tags: Vec::new(),
+        waivers: Vec::new(),
         phases: Vec::new(),
     };
     check_fields(&arguments.types, &arguments.document)?;
@@ -111,6 +112,7 @@ fn empty_phase() -> Phase {
         operations: Vec::new(),
         validation: Vec::new(),
         rollback_operations: None,
+        waivers: Vec::new(),
     }
 }
 

@@ -143,6 +143,7 @@ fn unreadable(error: &CliError) -> Vec<Finding> {
             recommendation: "Correct the document; nothing else can be said before that."
                 .to_owned(),
             fix: None,
+            waived: None,
         })
         .collect()
 }

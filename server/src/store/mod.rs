@@ -17,6 +17,7 @@ pub mod people;
 pub mod reviews;
 pub mod sessions;
 pub mod targets;
+pub mod waivers;
 mod words;
 
 use std::path::Path;

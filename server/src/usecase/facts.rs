@@ -13,6 +13,7 @@ use crate::store::executions::{self, ExecutionRecord};
 use crate::store::migrations::{self, MigrationRecord, VersionRecord};
 use crate::store::reviews::{self, ApprovalRecord, GateRecord, PlanRecord};
 use crate::store::targets::{self, TargetRecord};
+use crate::store::waivers::{self, WaiverRecord};
 use crate::store::{StoreError, Stored, Tx, environments};
 
 /// Names of targets and their environments, by the target's id.
@@ -35,6 +36,8 @@ pub struct Facts {
     pub approvals: Vec<ApprovalRecord>,
     /// Newest first.
     pub gates: Vec<GateRecord>,
+    /// Newest first.
+    pub waivers: Vec<WaiverRecord>,
     /// Newest first.
     pub executions: Vec<ExecutionRecord>,
 }
@@ -69,6 +72,7 @@ impl Facts {
             plan: reviews::plan(tx, &migration.id, migration.latest).await?,
             approvals: reviews::approvals(tx, &migration.id).await?,
             gates: reviews::gates(tx, &migration.id).await?,
+            waivers: waivers::of_migration(tx, &migration.id).await?,
             executions: executions::of_migration(tx, &migration.id).await?,
             target,
             policy,

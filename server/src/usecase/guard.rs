@@ -1,6 +1,7 @@
 //! The guard's facts, read from the store, the target and the person who asks. The core judges.
 
 use bellows::access::Action;
+use bellows::lint;
 use bellows::plan::PhasePlan;
 use bellows::run::{ExecutionState, GuardFacts, PhaseState, Reason, VersionState, guard};
 use bellows_app::backend::{BlockedBy, ReviewState};
@@ -63,13 +64,12 @@ fn conditions(facts: &Facts, phase: u32, actor: &Actor, live: Live) -> GuardFact
             .checked_sub(1)
             .filter(|before| *before > 0)
             .map(|before| facts.phase_state(before)),
-        worst_finding: facts
-            .plan
-            .iter()
-            .flat_map(|record| &record.plan.findings)
-            .filter(|finding| finding.phase.is_none_or(|of| of == phase))
-            .map(|finding| finding.severity)
-            .max(),
+        worst_finding: lint::worst(
+            facts
+                .findings()
+                .iter()
+                .filter(|finding| finding.phase.is_none_or(|of| of == phase)),
+        ),
         irreversible_without_waiver: plan.is_some_and(|plan| !plan.reversible)
             && !live.without_backup,
         drift: live.drift,

@@ -3,15 +3,17 @@
 use async_trait::async_trait;
 use bellows::access::Action;
 use bellows::document::{Problem, hash, locate, parse};
+use bellows::lint;
 use bellows::plan::{Plan, plan};
 use bellows_app::backend::{
     Answer, BlockedBy, Decision, MigrationBackend, MigrationDetail, MigrationSummary, PhaseView,
-    ReviewState, SaveRequest, Saved,
+    ReviewState, SaveRequest, Saved, WaiveRequest,
 };
 use serde_json::json;
 
 use super::facts::Facts;
 use super::guard::{Live, blocked};
+use super::waivers::written;
 use super::{RequestBackend, conflict, invalid, not_found, reach, views, with_details};
 use crate::audit::{Entry, append};
 use crate::executor;
@@ -42,8 +44,16 @@ impl RequestBackend {
             .ok_or_else(|| not_found("target"))
     }
 
-    /// The latest version's plan: the reviewed one, or else what the target gives now.
+    /// The latest version's plan: the reviewed one, or else what the target gives now, with its
+    /// findings as they weigh here.
     async fn shown_plan(&self, facts: &Facts) -> Answer<Plan> {
+        let mut plan = self.unsettled_plan(facts).await?;
+        plan.findings = facts.settled(&plan.plan_hash, plan.findings);
+        plan.safe = !lint::blocks(&plan.findings);
+        Ok(plan)
+    }
+
+    async fn unsettled_plan(&self, facts: &Facts) -> Answer<Plan> {
         if let Some(reviewed) = &facts.plan {
             return Ok(reviewed.plan.clone());
         }
@@ -318,6 +328,7 @@ impl MigrationBackend for RequestBackend {
                 "version": version.number,
                 "target": target.name,
                 "before": before.map(|(latest, _)| latest.hash),
+                "waivers": written(&version.document, None),
             }));
         append(&mut tx, &self.actor, entry).await?;
         tx.commit().await?;
@@ -342,5 +353,9 @@ impl MigrationBackend for RequestBackend {
     ) -> Answer<()> {
         self.give_decision(&id, &plan_hash, &phases, decision, comment.trim())
             .await
+    }
+
+    async fn waive(&self, request: WaiveRequest) -> Answer<()> {
+        self.accept_finding(&request).await
     }
 }

@@ -19,6 +19,7 @@ mod session;
 mod targets;
 mod told;
 mod views;
+mod waivers;
 
 use std::sync::atomic::Ordering;
 

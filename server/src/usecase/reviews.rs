@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::facts::Facts;
 use super::migrations::problem_lines;
+use super::waivers::written;
 use super::{RequestBackend, conflict, drift, invalid, not_found, reach, with_details};
 use crate::audit::{Entry, append, record};
 use crate::executor;
@@ -15,7 +16,7 @@ use crate::store::reviews::{ApprovalRecord, PlanRecord};
 use crate::store::{migrations, new_id, now, reviews};
 
 /// Characters that a comment may have.
-const LONGEST_COMMENT: usize = 10_000;
+pub(super) const LONGEST_COMMENT: usize = 10_000;
 
 impl RequestBackend {
     /// Plans the version for the target as it is, and keeps the plan: approvals bind to it.
@@ -168,6 +169,7 @@ impl RequestBackend {
                 "target": facts.target.name,
                 "fingerprint": plan.fingerprint,
                 "phases": phases,
+                "waivers": written(&facts.version().document, Some(&phases)),
                 "comment": comment,
             }));
         append(&mut tx, &self.actor, entry).await?;

@@ -2,6 +2,8 @@
 
 use async_trait::async_trait;
 use bellows::access::{Action, Policy};
+use bellows::document::nearest;
+use bellows::lint::RULE_IDS;
 use bellows::schema::Schema;
 use bellows_app::backend::{Answer, EnvironmentView, NewTarget, TargetBackend, TargetSummary};
 use serde_json::json;
@@ -169,6 +171,13 @@ impl TargetBackend for RequestBackend {
         let subject = format!("environment {environment}");
         self.require(Action::ManageTargets, Some(&environment), &subject)
             .await?;
+        for rule in policy.severities.keys() {
+            if !RULE_IDS.contains(&rule.as_str()) {
+                let meant = nearest(rule, RULE_IDS.iter().copied())
+                    .map_or(String::new(), |near| format!(" Did you mean `{near}`?"));
+                return Err(invalid(format!("There is no rule `{rule}`.{meant}")));
+            }
+        }
         let mut tx = self.store().write().await?;
         let before = environments::policy(&mut tx, &environment)
             .await?

@@ -11,7 +11,7 @@ use bellows_app::backend::{
 use crate::app::TestApp;
 use crate::flow::a_target;
 
-fn document(phases: &str) -> String {
+pub(crate) fn document(phases: &str) -> String {
     format!(
         "migration:\n  name: m\n  database: sqlite\n  phases:\n    - phase: 1\n      operations:\n{phases}"
     )
@@ -20,14 +20,14 @@ fn document(phases: &str) -> String {
 const ADD: &str =
     "        - {type: add_column, table: users, column: email, dataType: TEXT, nullable: true}\n";
 
-struct Ready {
-    app: TestApp,
-    id: String,
-    plan_hash: String,
+pub(crate) struct Ready {
+    pub(crate) app: TestApp,
+    pub(crate) id: String,
+    pub(crate) plan_hash: String,
 }
 
 /// A migration in review, its phase 1 approved.
-async fn ready(policy: Policy, text: &str) -> Ready {
+pub(crate) async fn ready(policy: Policy, text: &str) -> Ready {
     let app = TestApp::start().await;
     let target = a_target(&app, "dev").await;
     let admin = app.backend("admin").await;
@@ -74,7 +74,7 @@ impl Ready {
             .unwrap();
     }
 
-    async fn start(&self, who: &str, without_backup: bool) -> Result<(), Vec<String>> {
+    pub(crate) async fn start(&self, who: &str, without_backup: bool) -> Result<(), Vec<String>> {
         let request = StartRequest {
             migration_id: self.id.clone(),
             plan_hash: self.plan_hash.clone(),

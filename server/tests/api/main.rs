@@ -12,3 +12,4 @@ mod security;
 mod sessions;
 mod sockets;
 mod store;
+mod waivers;

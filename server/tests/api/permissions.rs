@@ -73,6 +73,14 @@ fn table() -> Vec<(&'static str, Body, Permitted)> {
             })),
             Only(&["approver"]),
         ),
+        (
+            "/api/findings/waive",
+            Body::Json(json!({"request": {
+                "migrationId": "none", "planHash": "", "rule": "unknown-sql", "phase": 1,
+                "operation": 0, "reason": "it was tried on a copy"
+            }})),
+            Only(&["approver"]),
+        ),
         ("/api/executions/list", none(), AnyRole),
         ("/api/executions/get", form("id=none"), AnyRole),
         ("/api/executions/events", form("id=none&after=0"), AnyRole),

@@ -79,6 +79,7 @@ fn document(engine: Engine, operation: &Operation) -> Migration {
         operations: vec![operation.clone()],
         validation: Vec::new(),
         rollback_operations: None,
+        waivers: Vec::new(),
     };
     let phases = before
         .iter()
@@ -92,6 +93,7 @@ fn document(engine: Engine, operation: &Operation) -> Migration {
         description: String::new(),
         author: None,
         tags: Vec::new(),
+        waivers: Vec::new(),
         phases,
     }
 }

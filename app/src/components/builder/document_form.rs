@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::editor::Editor;
 use super::phase_form::PhaseForm;
+use super::waiver_list::WaiverList;
 use crate::draft::Draft;
 
 /// The whole document.
@@ -13,6 +14,12 @@ pub(super) fn DocumentForm(editor: Editor) -> impl IntoView {
     let name_problems = editor.problems_at(|| Some("name".to_owned()));
     let other_problems = editor.problems_at(|| Some(String::new()));
     let phases_problems = editor.problems_at(|| Some("phases".to_owned()));
+    let waivers = Memo::new(move |_| draft.read().waivers.clone());
+    let remove = Callback::new(move |index: usize| {
+        draft.update(|d| {
+            d.waivers.remove(index);
+        });
+    });
     let comments = Memo::new(move |_| editor.text.read().lines().any(is_comment));
     view! {
         {move || {
@@ -53,6 +60,7 @@ pub(super) fn DocumentForm(editor: Editor) -> impl IntoView {
                 on:input=move |event| draft.update(|d| d.description = event_target_value(&event))
             ></textarea>
         </div>
+        <WaiverList waivers remove />
         <ProblemList problems=phases_problems />
         <For
             each=move || phase_ids(&draft.read())

@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bellows::document::{Engine, Migration, Problem, emit_draft, parse, read_draft};
+use bellows::document::{
+    Engine, Migration, Problem, Waiver, emit, emit_draft, parse, read_draft, waive_in_text,
+};
+use bellows::lint::Finding;
 use bellows::schema::Schema;
 use leptos::prelude::*;
 
@@ -128,6 +131,29 @@ impl Editor {
             self.mode.set(Mode::Form);
         }
         Ok(())
+    }
+
+    /// Writes into the document that a finding is accepted. In a text everything else stays as it
+    /// is; where the text is laid out such that it cannot, it is written anew.
+    pub fn waive(self, finding: &Finding, reason: String) {
+        let waiver = Waiver {
+            rule: finding.rule.clone(),
+            operation: finding.operation,
+            reason,
+        };
+        let Ok(migration) = self.reading.get_untracked() else {
+            return;
+        };
+        match self.mode.get_untracked() {
+            Mode::Form => self
+                .draft
+                .set(Draft::of(&migration.waiving(finding.phase, waiver))),
+            Mode::Yaml => {
+                let text = waive_in_text(&self.text.read_untracked(), finding.phase, &waiver)
+                    .unwrap_or_else(|| emit(&migration.waiving(finding.phase, waiver)));
+                self.text.set(text);
+            }
+        }
     }
 
     /// The document's engine.

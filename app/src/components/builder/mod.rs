@@ -7,8 +7,10 @@ mod item_form;
 mod phase_form;
 mod preview;
 mod save_bar;
+mod waiver_list;
 mod yaml_pane;
 
+use bellows::lint::Finding;
 use leptos::prelude::*;
 
 use document_form::DocumentForm;
@@ -17,6 +19,8 @@ pub use guard::guard_unsaved;
 pub use preview::{Preview, PreviewPane};
 use save_bar::SaveBar;
 use yaml_pane::YamlPane;
+
+use crate::components::plan::FindingActs;
 
 /// The two panes over one editor.
 #[component]
@@ -32,6 +36,14 @@ pub fn Builder(
         editor.show_yaml();
     };
     let is = move |mode: Mode| editor.mode.get() == mode;
+    let acts = FindingActs {
+        waive: Some(Callback::new(
+            move |(finding, reason): (Finding, String)| {
+                editor.waive(&finding, reason);
+            },
+        )),
+        fix: None,
+    };
     view! {
         <SaveBar editor />
         <div class="panes">
@@ -77,7 +89,7 @@ pub fn Builder(
                     }}
                 </div>
             </section>
-            <PreviewPane preview=editor.preview />
+            <PreviewPane preview=editor.preview acts />
         </div>
     }
     .into_any()

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use super::document_form::ProblemList;
 use super::editor::Editor;
 use super::item_form::ItemList;
+use super::waiver_list::WaiverList;
 use crate::draft::{Part, PhaseDraft};
 
 /// A phase: what it is, its gate, and its lists.
@@ -94,9 +95,30 @@ pub(super) fn PhaseForm(editor: Editor, id: u32) -> impl IntoView {
             <ItemList editor phase=id part=Part::Operations />
             <ItemList editor phase=id part=Part::Validation />
             <OwnRollback editor id />
+            <PhaseWaivers editor id />
         </fieldset>
     }
     .into_any()
+}
+
+#[component]
+fn PhaseWaivers(editor: Editor, id: u32) -> impl IntoView {
+    let draft = editor.draft;
+    let waivers = Memo::new(move |_| {
+        let draft = draft.read();
+        draft
+            .phase(id)
+            .map(|p| p.waivers.clone())
+            .unwrap_or_default()
+    });
+    let remove = Callback::new(move |index: usize| {
+        draft.update(|d| {
+            if let Some(phase) = d.phase_mut(id) {
+                phase.waivers.remove(index);
+            }
+        });
+    });
+    view! { <WaiverList waivers remove /> }
 }
 
 fn has_more(draft: &crate::draft::Draft, id: u32) -> bool {

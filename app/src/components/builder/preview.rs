@@ -8,7 +8,7 @@ use bellows::schema::Schema;
 use leptos::prelude::*;
 
 use crate::components::Hash;
-use crate::components::plan::{Findings, PhaseFacts, PhaseSteps};
+use crate::components::plan::{FindingActs, Findings, PhaseFacts, PhaseSteps};
 use crate::text;
 
 /// The outcome of a look at the document.
@@ -58,6 +58,9 @@ pub fn PreviewPane(
     /// What is shown.
     #[prop(into)]
     preview: Signal<Preview>,
+    /// What can be done about findings.
+    #[prop(default = FindingActs::NONE)]
+    acts: FindingActs,
 ) -> impl IntoView {
     view! {
         <section class="pane preview" aria-labelledby="preview-title" data-testid="preview">
@@ -85,7 +88,7 @@ pub fn PreviewPane(
                         .into_any()
                 }
                 Preview::Plan { plan, checked } => {
-                    view! { <PlanPreview plan=*plan checked /> }.into_any()
+                    view! { <PlanPreview plan=*plan checked acts /> }.into_any()
                 }
             }}
         </section>
@@ -146,7 +149,7 @@ fn place(path: &str) -> String {
 }
 
 #[component]
-fn PlanPreview(plan: Plan, checked: bool) -> impl IntoView {
+fn PlanPreview(plan: Plan, checked: bool, acts: FindingActs) -> impl IntoView {
     let verdict = if plan.safe {
         ("badge good", "no errors")
     } else {
@@ -169,7 +172,7 @@ fn PlanPreview(plan: Plan, checked: bool) -> impl IntoView {
                     </p>
                 }
             })}
-        <Findings findings=of_document />
+        <Findings findings=of_document acts />
         {plan
             .phases
             .into_iter()
@@ -179,7 +182,7 @@ fn PlanPreview(plan: Plan, checked: bool) -> impl IntoView {
                     .filter(|f| f.phase == Some(phase.phase))
                     .cloned()
                     .collect();
-                view! { <PhasePreview phase findings /> }
+                view! { <PhasePreview phase findings acts /> }
             })
             .collect_view()}
     }
@@ -187,7 +190,7 @@ fn PlanPreview(plan: Plan, checked: bool) -> impl IntoView {
 }
 
 #[component]
-fn PhasePreview(phase: PhasePlan, findings: Vec<Finding>) -> impl IntoView {
+fn PhasePreview(phase: PhasePlan, findings: Vec<Finding>, acts: FindingActs) -> impl IntoView {
     let test_id = format!("preview-phase-{}", phase.phase);
     view! {
         <article class="phase-card" data-testid=test_id>
@@ -198,7 +201,7 @@ fn PhasePreview(phase: PhasePlan, findings: Vec<Finding>) -> impl IntoView {
                     .then(|| view! { <span class="phase-what">{phase.description.clone()}</span> })}
             </h3>
             <PhaseFacts phase=phase.clone() />
-            <Findings findings />
+            <Findings findings acts />
             <PhaseSteps phase />
         </article>
     }

@@ -132,9 +132,9 @@ fn control(
             None => ().into_any(),
         },
         // Lists of phases and operations have forms of their own.
-        FieldKind::Part(Part::Phases | Part::Gate | Part::Operations | Part::Checks) => {
-            ().into_any()
-        }
+        FieldKind::Part(
+            Part::Phases | Part::Gate | Part::Operations | Part::Checks | Part::Waivers,
+        ) => ().into_any(),
     }
 }
 

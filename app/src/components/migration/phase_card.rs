@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use super::start::StartPanel;
 use crate::backend::PhaseView;
 use crate::components::PhaseBadge;
-use crate::components::plan::{Findings, PhaseFacts, PhaseSteps};
+use crate::components::plan::{FindingActs, Findings, PhaseFacts, PhaseSteps};
 
 /// The card.
 #[component]
@@ -21,6 +21,8 @@ pub fn PhaseCard(
     planned: PhasePlan,
     /// What the linter says about it.
     findings: Vec<Finding>,
+    /// What can be done about that.
+    acts: FindingActs,
     /// Where it stands.
     phase: PhaseView,
     /// Whether the person may confirm gates and start phases at all.
@@ -66,7 +68,7 @@ pub fn PhaseCard(
                 </div>
             </header>
             <PhaseFacts phase=planned.clone() />
-            <Findings findings />
+            <Findings findings acts />
             <PhaseSteps phase=planned.clone() />
             {phase
                 .can_approve

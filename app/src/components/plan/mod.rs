@@ -4,6 +4,6 @@ mod findings;
 mod phase;
 mod statement;
 
-pub use findings::Findings;
+pub use findings::{FindingActs, Findings};
 pub use phase::{PhaseFacts, PhaseSteps};
 pub use statement::StatementView;
