@@ -110,6 +110,22 @@ pub fn short_hash(hash: &str) -> String {
         .collect()
 }
 
+/// A text as an address of its own, to be saved as a file.
+pub fn data_url(kind: &str, text: &str) -> String {
+    use std::fmt::Write;
+
+    let mut out = format!("data:{kind};charset=utf-8,");
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,6 +137,12 @@ mod tests {
         assert_eq!(time(951_782_400_000_000), "2000-02-29 00:00:00");
         assert_eq!(time(1_795_255_801_999_999), "2026-11-21 10:10:01");
         assert_eq!(time(-1), "1969-12-31 23:59:59");
+    }
+
+    #[test]
+    fn a_text_is_saved_to_the_letter() {
+        let url = data_url("application/yaml", "a: \"é\"\n");
+        assert_eq!(url, "data:application/yaml;charset=utf-8,a%3A%20%22%C3%A9%22%0A");
     }
 
     #[test]

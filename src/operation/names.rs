@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::{EnableDualWrite, Operation, samples};
 use crate::dialect::lexer::{self, Kind, Token};
 use crate::dialect::quote;
-use crate::document::{Engine, FieldKind, Migration, Problem, Shape, read_draft};
+use crate::document::{Engine, FieldKind, Migration, Problem, Shape, read_draft, write_list};
 use crate::pattern::{self, FieldError};
 use crate::plan::{Plan, plan};
 use crate::schema::{Schema, TableName, sample};
@@ -195,9 +195,8 @@ impl Naming {
                     ("column", FieldKind::Column) if shape.word == "add-foreign-key" => {
                         self.spelled("team_id").unwrap()
                     }
-                    (_, FieldKind::Column | FieldKind::Columns) => {
-                        self.spelled("nickname").unwrap()
-                    }
+                    (_, FieldKind::Column) => self.spelled("nickname").unwrap(),
+                    (_, FieldKind::Columns) => write_list(&[self.spelled("nickname").unwrap()]),
                     (_, FieldKind::NewName) => self.spelled("fresh").unwrap(),
                     (_, FieldKind::DataType) => "text".to_owned(),
                     (_, FieldKind::Default) => "0".to_owned(),
@@ -363,6 +362,7 @@ fn quotes_dots_and_semicolons_are_parts_of_a_name() {
     hold(|k| format!("a.b.{k:02}"));
     hold(|k| format!("it's {k:02}"));
     hold(|k| format!("\"{k:02}\""));
+    hold(|k| format!("one, (two {k:02}"));
 }
 
 #[test]

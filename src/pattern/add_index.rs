@@ -1,7 +1,9 @@
 //! add-index: built concurrently, then looked for.
 
 use super::form::{Form, phase, validation};
-use crate::document::{Check, Field, FieldKind, Migration, PhaseKind, Shape, Validation};
+use crate::document::{
+    Check, Field, FieldKind, Migration, PhaseKind, Shape, Validation, read_list,
+};
 use crate::operation::AddIndex;
 
 /// Its form.
@@ -41,11 +43,7 @@ pub(super) const SHAPE: Shape = Shape {
 
 pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
     let table = form.table_name()?;
-    let columns: Vec<String> = form
-        .text("columns")?
-        .split(',')
-        .map(|c| c.trim().to_owned())
-        .collect();
+    let columns = read_list(form.text("columns")?);
     let index_name = form.needed("indexName").unwrap_or_else(|| {
         crate::dialect::quote::made_up(&format!("idx_{}_{}", table.name, columns.join("_")))
     });

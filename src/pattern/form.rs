@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::FieldError;
 use crate::dialect::quote::NAME_LIMIT;
 use crate::dialect::types::{self, Verdict};
-use crate::document::{Engine, FieldKind, Migration, Phase, Shape, check, nearest, slug, soak_ms};
+use crate::document::{
+    Engine, FieldKind, Migration, Phase, Shape, check, nearest, read_list, slug, soak_ms,
+};
 use crate::operation::Operation;
 use crate::plan::plan;
 use crate::schema::{Column, Schema, Table, TableName};
@@ -68,15 +70,15 @@ impl<'a> Form<'a> {
             }
             FieldKind::Column => self.known_column(key, text),
             FieldKind::Columns => {
-                for column in text.split(',').map(str::trim) {
-                    if column.is_empty() {
-                        self.refuse(
-                            key,
-                            "Columns are names with commas between them.".to_owned(),
-                        );
-                    } else if !column.contains('(') {
-                        self.known_column(key, column);
-                    }
+                let columns = read_list(text);
+                if columns.is_empty() {
+                    self.refuse(
+                        key,
+                        "Columns are names with commas between them.".to_owned(),
+                    );
+                }
+                for column in columns.iter().filter(|column| !column.contains('(')) {
+                    self.known_column(key, column);
                 }
             }
             FieldKind::NewName => {
@@ -158,12 +160,7 @@ impl<'a> Form<'a> {
 
     /// The names of a list with commas between them.
     pub(super) fn list(&self, key: &str) -> Vec<String> {
-        let text = self.text(key).unwrap_or_default();
-        text.split(',')
-            .map(str::trim)
-            .filter(|name| !name.is_empty())
-            .map(str::to_owned)
-            .collect()
+        read_list(self.text(key).unwrap_or_default())
     }
 
     /// The table's name, in the one spelling that documents use.

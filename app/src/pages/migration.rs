@@ -13,6 +13,7 @@ use crate::components::plan::{FindingActs, Findings};
 use crate::components::{
     ActionFailure, EngineBadge, ExecutionTable, Hash, Loaded, PageHead, ReviewBadge,
 };
+use crate::text;
 
 /// The page.
 #[component]
@@ -40,7 +41,8 @@ fn Detail(detail: MigrationDetail, reload: Callback<()>) -> impl IntoView {
     };
     let (may_execute, may_approve) = (may(Deed::Execute), may(Deed::Approve));
     let execution = summary.execution.clone();
-    let text = detail.text.clone();
+    let written = detail.text.clone();
+    let file = format!("{}.yaml", summary.name);
     let asked = detail.clone();
     let can_edit = detail.can_edit;
     view! {
@@ -99,7 +101,12 @@ fn Detail(detail: MigrationDetail, reload: Callback<()>) -> impl IntoView {
         </section>
         <details class="document">
             <summary>"The document as it was saved"</summary>
-            <pre class="sql" tabindex="0"><code>{text}</code></pre>
+            <p>
+                <a href=text::data_url("application/yaml", &written) download=file>
+                    "Download it"
+                </a>
+            </p>
+            <pre class="sql" tabindex="0"><code>{written}</code></pre>
         </details>
     }
     .into_any()

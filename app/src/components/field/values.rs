@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bellows::document::Field;
+use bellows::document::{Field, read_list, write_list};
 use serde_json::{Map, Number, Value, json};
 
 /// How a text is read, and a value is written.
@@ -35,11 +35,7 @@ impl Spelling {
                 })
             }
             Spelling::List => {
-                let words: Vec<&str> = text
-                    .split(',')
-                    .map(str::trim)
-                    .filter(|word| !word.is_empty())
-                    .collect();
+                let words = read_list(text);
                 (!words.is_empty()).then(|| json!(words))
             }
             Spelling::Literal => Some(literal(text)),
@@ -78,7 +74,7 @@ pub fn as_text(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(items) => {
             let items: Vec<String> = items.iter().map(as_text).collect();
-            items.join(", ")
+            write_list(&items)
         }
         Value::Object(map) => map.get("sql").map_or_else(|| value.to_string(), as_text),
         Value::Bool(_) | Value::Number(_) => value.to_string(),
