@@ -4,6 +4,19 @@
 /// stands in them, commas and blanks too, a quote written twice. A comma within parentheses
 /// belongs to an expression.
 pub fn read_list(text: &str) -> Vec<String> {
+    parts(text)
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .map(bare)
+        .collect()
+}
+
+/// Whether a comma has no name before or behind it.
+pub fn has_gap(text: &str) -> bool {
+    parts(text).contains(&"")
+}
+
+fn parts(text: &str) -> Vec<&str> {
     let mut out = Vec::new();
     let (mut depth, mut quoted, mut from) = (0usize, false, 0);
     for (at, c) in text.char_indices() {
@@ -19,11 +32,7 @@ pub fn read_list(text: &str) -> Vec<String> {
         }
     }
     out.push(&text[from..]);
-    out.into_iter()
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-        .map(bare)
-        .collect()
+    out.into_iter().map(str::trim).collect()
 }
 
 /// Writes names such that [`read_list`] gives them back.

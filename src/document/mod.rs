@@ -25,7 +25,7 @@ pub use duration::soak_ms;
 pub use emit::{emit, emit_draft};
 pub use hash::{hash, phase_hash};
 pub use json_schema::json_schema;
-pub use list::{read_list, write_list};
+pub use list::{has_gap, read_list, write_list};
 pub use locate::locate;
 pub use names::{NAME_MAX, name_problem, nearest, slug};
 pub use read::{PROBLEMS_MAX, check, parse, read_draft};

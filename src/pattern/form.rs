@@ -6,7 +6,7 @@ use super::FieldError;
 use crate::dialect::quote::NAME_LIMIT;
 use crate::dialect::types::{self, Verdict};
 use crate::document::{
-    Engine, FieldKind, Migration, Phase, Shape, check, nearest, read_list, slug, soak_ms,
+    Engine, FieldKind, Migration, Phase, Shape, check, has_gap, nearest, read_list, slug, soak_ms,
 };
 use crate::operation::Operation;
 use crate::plan::plan;
@@ -71,7 +71,7 @@ impl<'a> Form<'a> {
             FieldKind::Column => self.known_column(key, text),
             FieldKind::Columns => {
                 let columns = read_list(text);
-                if columns.is_empty() {
+                if has_gap(text) {
                     self.refuse(
                         key,
                         "Columns are names with commas between them.".to_owned(),
