@@ -22,6 +22,11 @@ pub enum Verdict {
     Wrong(String),
 }
 
+/// Whether the type is one of the engine's own, or comes with a well-known extension.
+pub fn is_own(engine: Engine, base: &str) -> bool {
+    known::has(engine, base) || known::is_extension(engine, base)
+}
+
 /// The types that forms offer, in the order of the alphabet.
 pub fn offered(engine: Engine) -> &'static [&'static str] {
     known::offered(engine)

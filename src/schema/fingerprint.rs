@@ -32,6 +32,8 @@ fn without_counts(table: &Table) -> Table {
     let mut table = table.clone();
     table.rows = 0;
     table.bytes = 0;
+    table.heirs.clear();
+    table.default_partition = None;
     table.indexes.sort_by(|a, b| a.name.cmp(&b.name));
     table.constraints.sort_by(|a, b| a.name.cmp(&b.name));
     table.triggers.sort();

@@ -130,6 +130,35 @@ pub struct Schema {
     /// `billing.state`).
     #[serde(default)]
     pub types: BTreeSet<String>,
+    /// PostgreSQL: those of them that are domains.
+    #[serde(default)]
+    pub domains: BTreeMap<TableName, Domain>,
+    /// PostgreSQL: the functions that people and extensions made; of several with one name the one
+    /// that keeps the least.
+    #[serde(default)]
+    pub functions: BTreeMap<TableName, Stability>,
+}
+
+/// A domain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Domain {
+    /// The type that it is over, as `format_type` prints it.
+    pub base: String,
+    /// Whether it, or a domain that it is over, has a CHECK or is NOT NULL.
+    pub constrained: bool,
+}
+
+/// What a function keeps to, as it says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stability {
+    /// The same for the same arguments, for ever.
+    Immutable,
+    /// The same within a statement.
+    Stable,
+    /// Nothing.
+    Volatile,
 }
 
 /// One view.
@@ -202,6 +231,16 @@ pub struct Table {
     /// PostgreSQL: a partitioned parent.
     #[serde(default)]
     pub partitioned: bool,
+    /// PostgreSQL: its partitions, or the tables that inherit from it. Not part of the
+    /// fingerprint: partitions come and go by themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heirs: Vec<TableName>,
+    /// PostgreSQL: the tables that it is a partition or an heir of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<TableName>,
+    /// PostgreSQL: which of its partitions is the default one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_partition: Option<TableName>,
 }
 
 /// One column.
@@ -364,6 +403,8 @@ impl Schema {
             tables: BTreeMap::new(),
             views: BTreeMap::new(),
             types: BTreeSet::new(),
+            domains: BTreeMap::new(),
+            functions: BTreeMap::new(),
         }
     }
 

@@ -8,7 +8,9 @@
 
 pub mod act;
 pub mod breakage;
+mod build;
 pub mod effect;
+mod hazard;
 pub mod object;
 mod postgres;
 pub mod script;

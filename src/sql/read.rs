@@ -1,38 +1,61 @@
 //! The parsers: from a text to [`Act`]s.
 
+mod guard;
 mod postgres;
 
-use super::act::Act;
+use super::act::{Act, TypeChange};
 use super::script::{Context, Script, Span, SyntaxError};
 use super::simulate::{Parsed, simulate_after};
-use super::unknown::Unknown;
+use super::unknown::{Failure, Unknown};
 use crate::document::Engine;
 
 /// Reads a text of statements: what each does, and what they do together.
 pub fn script(engine: Engine, text: &str, context: &Context<'_>) -> Script {
     let before = context.before.map(|sql| parse(engine, sql));
-    simulate_after(
+    let mut script = simulate_after(
         engine,
         before.unwrap_or_default(),
         parse(engine, text),
         context,
-    )
+    );
+    if engine == Engine::PostgreSql {
+        new_labels(text, &mut script);
+    }
+    script
+}
+
+/// What ADD VALUE adds to an enum cannot be used in the transaction that adds it, wherever a
+/// statement spells it.
+fn new_labels(text: &str, script: &mut Script) {
+    let mut fresh: Vec<(usize, String)> = Vec::new();
+    for reading in &mut script.statements {
+        let Some(transaction) = reading.transaction else {
+            continue;
+        };
+        if let Act::AlterType {
+            change: TypeChange::AddValue { value, .. },
+            ..
+        } = &reading.act
+        {
+            fresh.push((transaction, value.clone()));
+            continue;
+        }
+        let sql = reading.span.of(text);
+        for (_, value) in fresh.iter().filter(|(own, _)| *own == transaction) {
+            if sql.contains(&format!("'{}'", value.replace('\'', "''"))) {
+                reading.effect.fails.push(Failure::NewEnumValue {
+                    value: value.clone(),
+                });
+            }
+        }
+    }
 }
 
 /// The statements of a text, and where it cannot be parsed.
 pub fn parse(engine: Engine, text: &str) -> Parsed {
     match engine {
         Engine::PostgreSql => postgres::parse(text),
-        Engine::MySql | Engine::MariaDb | Engine::Sqlite => unread(text),
-    }
-}
-
-/// A text that is not read at all.
-fn unread(text: &str) -> Parsed {
-    let lines = Lines::of(text);
-    Parsed {
-        statements: vec![(lines.span(0, text.len()), Act::Unknown(Unknown::Syntax))],
-        errors: Vec::new(),
+        Engine::MySql | Engine::MariaDb | Engine::Sqlite => Lines::of(text).unread(Unknown::Syntax),
     }
 }
 
@@ -64,6 +87,14 @@ impl<'t> Lines<'t> {
         (line, before.chars().count() + 1)
     }
 
+    /// A text that is not read at all.
+    pub(super) fn unread(&self, why: Unknown) -> Parsed {
+        Parsed {
+            statements: vec![(self.span(0, self.text.len()), Act::Unknown(why))],
+            errors: Vec::new(),
+        }
+    }
+
     /// The span between two byte offsets.
     pub(super) fn span(&self, start: usize, end: usize) -> Span {
         let (line, column) = self.place(start);
@@ -86,3 +117,6 @@ impl<'t> Lines<'t> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,9 @@
 //! Runs the statements of a text in mind, one after the other: what each does in the world that
 //! those before it left, and what they do together.
 
-use super::act::{Act, Control};
+use super::act::{Act, Change, Control};
 use super::effect::{Blocks, Effect, Lasts, TransactionRule};
+use super::hazard;
 use super::object::ObjectLock;
 use super::script::{
     Context, Hazard, Reading, Script, Span, SyntaxError, Timeout, Transaction, TransactionEnd,
@@ -64,8 +65,8 @@ pub fn simulate_after(
     context: &Context<'_>,
 ) -> Script {
     let mut state = State::new(engine, context);
-    for (_, act) in &before.statements {
-        state.apply(act);
+    for (at, (_, act)) in before.statements.iter().enumerate() {
+        state.apply(act, at);
     }
     state.settle();
     let mut run = Run {
@@ -102,6 +103,7 @@ pub fn simulate_after(
             },
         });
     }
+    hazard::between(&mut run.script);
     run.script
 }
 
@@ -115,11 +117,12 @@ impl Run<'_> {
         if self.open.is_some() && effect.transaction == TransactionRule::Refused {
             effect.fails.push(Failure::InTransaction);
         }
-        let held: Vec<ObjectLock> = self
-            .open
-            .iter()
-            .flat_map(|open| open.held.iter().map(|(_, lock)| lock.clone()))
-            .collect();
+        let held = self.open.as_ref().map(|open| hazard::strictest(&open.held));
+        let held = held.unwrap_or_default();
+        if let Some(open) = &self.open {
+            hazard::within(at, &effect, &open.held, &mut self.script.hazards);
+            self.validated_where_added(at, &act, open.first);
+        }
         let reading = Reading {
             span,
             blocks: together(&effect, &held),
@@ -133,7 +136,7 @@ impl Run<'_> {
             effect,
             act,
         };
-        self.state.apply(&reading.act);
+        self.state.apply(&reading.act, at);
         if let Some(open) = &mut self.open {
             // What is set without LOCAL stays when the transaction ends well.
             if let Act::Set {
@@ -158,6 +161,30 @@ impl Run<'_> {
         self.script.statements.push(reading);
         if let Some(control) = control {
             self.end(at, &control);
+        }
+    }
+
+    /// VALIDATE reads the rows under the lock of the addition, where one transaction does both.
+    fn validated_where_added(&mut self, at: usize, act: &Act, first: usize) {
+        let Act::AlterTable { table, changes, .. } = act else {
+            return;
+        };
+        for change in changes {
+            let Change::ValidateConstraint { name } = change else {
+                continue;
+            };
+            let key = (table.clone(), name.clone());
+            let since = self.state.fresh_constraints.get(&key);
+            if let Some(since) =
+                since.filter(|since| **since >= first && !self.state.made_here(table))
+            {
+                self.script.hazards.push(Hazard::ValidatedWhereAdded {
+                    statement: at,
+                    since: *since,
+                    table: table.clone(),
+                    constraint: name.clone(),
+                });
+            }
         }
     }
 
@@ -225,6 +252,7 @@ impl Run<'_> {
             self.state = open.before;
         }
         (self.state.lock_timeout, self.state.statement_timeout) = open.timeouts;
+        self.state.new_labels.clear();
         if chain {
             self.open = Some(Open::at(at + 1, &self.state, false));
         }
@@ -268,7 +296,7 @@ mod tests {
         let table = TableName::parse("t");
         let make = Act::CreateTable(NewTable::named(table.clone()));
         let mut state = State::new(Engine::PostgreSql, &Context::default());
-        state.apply(&make);
+        state.apply(&make, 0);
         assert!(state.made_here(&table));
         state.settle();
         assert!(!state.made_here(&table) && state.is_whole(&table));

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::act::Volatility;
 use super::script::{Context, Timeout};
 use crate::document::Engine;
-use crate::schema::{Column, Constraint, Index, Schema, Table, TableName, View};
+use crate::schema::{Column, Constraint, Domain, Index, Schema, Stability, Table, TableName, View};
 
 /// A table as far as it is known.
 #[derive(Clone, Debug, Default)]
@@ -40,12 +40,12 @@ pub struct State<'s> {
     views: BTreeMap<TableName, Option<View>>,
     /// Indexes that the text has made, renamed or dropped, and their tables.
     indexes: BTreeMap<TableName, Option<TableName>>,
-    /// Domains that the text has made: whether they are constrained.
-    domains: BTreeMap<TableName, bool>,
-    /// Those of them that were there before the text.
-    older_domains: BTreeSet<TableName>,
-    /// Types that the text has made.
+    /// Domains that the text has made or changed.
+    domains: BTreeMap<TableName, Domain>,
+    /// Types that the text has made, or the SQL before it.
     types: BTreeSet<TableName>,
+    /// Those of them that were there before the text.
+    older_types: BTreeSet<TableName>,
     /// Functions that the text has made.
     functions: BTreeMap<TableName, Volatility>,
     /// Labels that were added to enums in the transaction that is open.
@@ -73,8 +73,8 @@ impl<'s> State<'s> {
             views: BTreeMap::new(),
             indexes: BTreeMap::new(),
             domains: BTreeMap::new(),
-            older_domains: BTreeSet::new(),
             types: BTreeSet::new(),
+            older_types: BTreeSet::new(),
             functions: BTreeMap::new(),
             new_labels: BTreeSet::new(),
             fresh_constraints: BTreeMap::new(),
@@ -192,13 +192,24 @@ impl<'s> State<'s> {
 
     /// Whether the text made the type.
     pub fn made_type(&self, name: &TableName) -> bool {
-        self.types.contains(name)
-            || (self.domains.contains_key(name) && !self.older_domains.contains(name))
+        self.types.contains(name) && !self.older_types.contains(name)
     }
 
-    /// For a domain that the text made: whether it has a constraint.
-    pub fn domain(&self, name: &TableName) -> Option<bool> {
-        self.domains.get(name).copied()
+    /// The domain, where it is known.
+    pub fn domain(&self, name: &TableName) -> Option<Domain> {
+        let live = || self.schema?.domains.get(name);
+        self.domains.get(name).or_else(live).cloned()
+    }
+
+    /// Whether the type is known to be there.
+    pub fn knows_type(&self, name: &TableName) -> bool {
+        let live = || self.schema.map(|s| s.types.contains(&name.to_string()));
+        self.types.contains(name) || live().unwrap_or_default()
+    }
+
+    /// What a function of the live schema keeps to.
+    pub fn live_function(&self, name: &TableName) -> Option<Stability> {
+        self.schema?.functions.get(name).copied()
     }
 
     /// How a function that the text made behaves.
@@ -216,8 +227,7 @@ impl<'s> State<'s> {
         for known in self.tables.values_mut().flatten() {
             Arc::make_mut(known).made_here = false;
         }
-        self.older_domains = self.domains.keys().cloned().collect();
-        self.types.clear();
+        self.older_types = self.types.clone();
         self.new_labels.clear();
         self.fresh_constraints.clear();
         self.settings.clear();

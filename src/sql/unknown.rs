@@ -71,6 +71,13 @@ pub enum Assumption {
         /// The column.
         column: String,
     },
+    /// That the column is NOT NULL.
+    NotNull {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: String,
+    },
     /// That the constraint is not validated yet.
     NotValidated {
         /// The table.

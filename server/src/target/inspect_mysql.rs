@@ -53,6 +53,8 @@ pub(super) async fn inspect(
         tables,
         views,
         types: BTreeSet::new(),
+        domains: BTreeMap::new(),
+        functions: BTreeMap::new(),
     })
 }
 

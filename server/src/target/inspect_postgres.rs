@@ -12,6 +12,7 @@ use sqlx::{Executor, PgConnection, PgPool, Row as _};
 
 use super::TargetError;
 use super::inspect_attached::ATTACHED;
+use super::inspect_kin as kin;
 
 /// The tables looked at, as `(oid, schema, name)`: every later query starts from these.
 const OURS: &str = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'bellows')
@@ -157,8 +158,8 @@ const COUNTED_BYTES: i64 = 8 << 20;
 const GUESSED_ROW_BYTES: i64 = 100;
 
 /// The tables by their oids, and those that no statistics tell the rows of.
-struct Seen {
-    tables: BTreeMap<i64, (TableName, Table)>,
+pub(super) struct Seen {
+    pub(super) tables: BTreeMap<i64, (TableName, Table)>,
     uncounted: Vec<i64>,
 }
 
@@ -179,6 +180,9 @@ pub(super) async fn inspect(pool: &PgPool, version: u32) -> Result<Schema, Targe
     attached(&mut tx, &mut seen).await?;
     let all_views = all_views(&mut tx).await?;
     let types = types(&mut tx).await?;
+    let domains = kin::domains(&mut tx).await?;
+    let functions = kin::functions(&mut tx).await?;
+    kin::heirs(&mut tx, &mut seen).await?;
     count(&mut tx, &mut seen).await?;
     tx.rollback().await?;
     Ok(Schema {
@@ -187,6 +191,8 @@ pub(super) async fn inspect(pool: &PgPool, version: u32) -> Result<Schema, Targe
         tables: seen.tables.into_values().collect(),
         views: all_views,
         types,
+        domains,
+        functions,
     })
 }
 
@@ -194,14 +200,14 @@ fn json<T: DeserializeOwned>(text: &str) -> Result<T, sqlx::Error> {
     serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))
 }
 
-fn name(schema: String, name: String) -> TableName {
+pub(super) fn name(schema: String, name: String) -> TableName {
     TableName {
         schema: Some(schema).filter(|s| s != "public"),
         name,
     }
 }
 
-async fn rows(
+pub(super) async fn rows(
     conn: &mut PgConnection,
     sql: &str,
 ) -> Result<Vec<sqlx::postgres::PgRow>, sqlx::Error> {

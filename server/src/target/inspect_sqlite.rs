@@ -35,6 +35,8 @@ pub(super) async fn inspect(pool: &SqlitePool, version: u32) -> Result<Schema, T
         tables,
         views,
         types: BTreeSet::new(),
+        domains: BTreeMap::new(),
+        functions: BTreeMap::new(),
     })
 }
 

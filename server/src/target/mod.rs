@@ -2,6 +2,7 @@
 
 mod fault;
 mod inspect_attached;
+mod inspect_kin;
 mod inspect_mysql;
 mod inspect_mysql_keys;
 mod inspect_postgres;
