@@ -1,6 +1,6 @@
 //! A backfill over a column that holds values already.
 
-use super::{Rule, Severity, Subject};
+use super::{OnDocuments, Rule, Severity, Subject};
 use crate::document::Engine;
 use crate::operation::Operation;
 
@@ -9,19 +9,22 @@ pub const RULE: Rule = Rule {
     id: "backfill-overwrites",
     severity: Severity::Warning,
     help: "A backfill without `where` puts back what the applications have changed since.",
-    engine: Engine::PostgreSql,
-    with_schema: true,
-    bad: r#"
+    documents: Some(OnDocuments {
+        engine: Engine::PostgreSql,
+        with_schema: true,
+        bad: r#"
 - phase: 1
   operations:
   - { type: backfill, table: users, sql: "email = lower(email)" }
 "#,
-    good: r#"
+        good: r#"
 - phase: 1
   operations:
   - { type: backfill, table: users, sql: "email = lower(email)", where: "email <> lower(email)" }
 "#,
-    check,
+        check,
+    }),
+    sql: None,
 };
 
 fn check(subject: &Subject<'_>) -> Vec<super::Finding> {

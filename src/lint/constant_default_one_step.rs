@@ -1,6 +1,6 @@
 //! Three steps where one would do.
 
-use super::{Rule, Severity, Subject};
+use super::{OnDocuments, Rule, Severity, Subject};
 use crate::dialect::expression::{Volatility, volatility};
 use crate::document::Engine;
 use crate::operation::Operation;
@@ -11,9 +11,10 @@ pub const RULE: Rule = Rule {
     id: "constant-default-one-step",
     severity: Severity::Info,
     help: "A NOT NULL column with a constant default is added at once, whatever the table holds.",
-    engine: Engine::PostgreSql,
-    with_schema: true,
-    bad: r#"
+    documents: Some(OnDocuments {
+        engine: Engine::PostgreSql,
+        with_schema: true,
+        bad: r#"
 - phase: 1
   operations:
   - { type: add_column, table: users, column: age, dataType: integer }
@@ -27,12 +28,14 @@ pub const RULE: Rule = Rule {
   operations:
   - { type: set_not_null, table: users, column: age }
 "#,
-    good: r#"
+        good: r#"
 - phase: 1
   operations:
   - { type: add_column, table: users, column: age, dataType: integer, nullable: false, defaultValue: 0 }
 "#,
-    check,
+        check,
+    }),
+    sql: None,
 };
 
 fn check(subject: &Subject<'_>) -> Vec<super::Finding> {

@@ -1,30 +1,47 @@
 //! Custom SQL that destroys values of which nobody has a copy.
 
-use super::{Rule, Severity, Subject};
+use super::{Finding, OnDocuments, OnSql, Rule, Severity, Subject, Text, fix};
 use crate::dialect::lexer::{self, Token};
 use crate::document::Engine;
 use crate::operation::Operation;
 use crate::schema::{TableName, World};
+use crate::sql::act::TypeChange;
+use crate::sql::{Act, Breakage};
 
 /// See the module.
 pub const RULE: Rule = Rule {
     id: "destroying-sql",
     severity: Severity::Error,
     help: "What DROP TABLE, TRUNCATE and DROP COLUMN take away is gone for good, and SQL of one's own saves no copy of it.",
-    engine: Engine::PostgreSql,
-    with_schema: true,
-    bad: r#"
+    documents: Some(OnDocuments {
+        engine: Engine::PostgreSql,
+        with_schema: true,
+        bad: r#"
 - phase: 1
   operations:
   - { type: custom_sql, sql: "TRUNCATE users", rollbackSql: "SELECT 1" }
 "#,
-    good: r#"
+        good: r#"
 - phase: 1
   operations:
   - { type: create_table, table: scratch, columns: [{ name: id, dataType: bigint }] }
   - { type: custom_sql, sql: "DROP TABLE scratch; DROP INDEX users_email_idx", rollbackSql: "SELECT 1" }
 "#,
-    check,
+        check,
+    }),
+    sql: Some(OnSql {
+        engine: Engine::PostgreSql,
+        bad: r#"
+ALTER TABLE users DROP COLUMN legacy;
+DROP TABLE old_users;
+TRUNCATE sessions;
+"#,
+        good: r#"
+CREATE TABLE scratch (id int);
+DROP TABLE scratch;
+"#,
+        check: check_sql,
+    }),
 };
 
 fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
@@ -151,4 +168,70 @@ fn table_at(engine: Engine, tokens: &[Token<'_>], mut at: usize) -> Option<Table
             name: first,
         },
     })
+}
+
+fn check_sql(text: &Text<'_>) -> Vec<Finding> {
+    let mut out = Vec::new();
+    for spot in text.spots() {
+        for breakage in spot.breaks() {
+            let drops = matches!(spot.reading.act, Act::DropTables { .. });
+            let rows = if let Breakage::RowsGone { table } = breakage {
+                Some(table)
+            } else if let Breakage::TableGone {
+                table,
+                renamed_to: None,
+            } = breakage
+            {
+                drops.then_some(table)
+            } else {
+                None
+            };
+            let (what, fix) = if let Some(table) = rows {
+                (
+                    format!("the rows of {table}"),
+                    fix::drop_table(text, spot, table),
+                )
+            } else if let Breakage::ColumnGone {
+                table,
+                column,
+                renamed_to: None,
+            } = breakage
+                && !super::text::added_before(text, spot, table, column)
+            {
+                (
+                    format!("the values of {table}.{column}"),
+                    fix::drop_column(text, spot, table, column),
+                )
+            } else {
+                continue;
+            };
+            let mut finding = RULE.on(
+                spot,
+                format!("it destroys {what}, and breaks applications that still use them"),
+                "first deploy applications that do not use it, wait, and drop it behind a gate, with a saved copy",
+            );
+            finding.fix = fix;
+            out.push(finding);
+        }
+    }
+    for spot in text.spots() {
+        let attribute = matches!(
+            spot.reading.act,
+            Act::AlterType {
+                change: TypeChange::Attribute { .. },
+                ..
+            }
+        );
+        if attribute && super::text::says(text, spot, &["drop", "attribute"]) {
+            out.push(RULE.on(
+                spot,
+                format!(
+                    "it destroys the attribute's values in every table of that type: {}",
+                    super::shortened(spot.sql)
+                ),
+                "make a new type without it, and change the columns over",
+            ));
+        }
+    }
+    out
 }

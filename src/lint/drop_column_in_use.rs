@@ -1,6 +1,6 @@
 //! A column that views read cannot be dropped under them.
 
-use super::{Rule, Severity, Subject};
+use super::{OnDocuments, Rule, Severity, Subject};
 use crate::document::Engine;
 use crate::operation::Operation;
 use crate::schema::TableName;
@@ -10,21 +10,24 @@ pub const RULE: Rule = Rule {
     id: "drop-column-in-use",
     severity: Severity::Error,
     help: "The database refuses to drop a column that a view reads, SELECT * included.",
-    engine: Engine::PostgreSql,
-    with_schema: true,
-    bad: r#"
+    documents: Some(OnDocuments {
+        engine: Engine::PostgreSql,
+        with_schema: true,
+        bad: r#"
 - phase: 1
   gate: { soak: 7d }
   operations:
   - { type: drop_column, table: users, column: email }
 "#,
-    good: r#"
+        good: r#"
 - phase: 1
   gate: { soak: 7d }
   operations:
   - { type: drop_column, table: users, column: team_id }
 "#,
-    check,
+        check,
+    }),
+    sql: None,
 };
 
 fn check(subject: &Subject<'_>) -> Vec<super::Finding> {

@@ -1,6 +1,6 @@
 //! A column, a table or a view goes while nobody has said that it is unused.
 
-use super::{Rule, Severity, Subject};
+use super::{OnDocuments, Rule, Severity, Subject};
 use crate::document::Engine;
 use crate::operation::Operation;
 use crate::schema::TableName;
@@ -10,20 +10,23 @@ pub const RULE: Rule = Rule {
     id: "drop-without-gate",
     severity: Severity::Warning,
     help: "Something can be dropped once no running application reads or writes it: a gate asks for that.",
-    engine: Engine::PostgreSql,
-    with_schema: true,
-    bad: r#"
+    documents: Some(OnDocuments {
+        engine: Engine::PostgreSql,
+        with_schema: true,
+        bad: r#"
 - phase: 1
   operations:
   - { type: drop_column, table: users, column: team_id }
 "#,
-    good: r#"
+        good: r#"
 - phase: 1
   gate: { deploy: "v2 does not use it", soak: 7d }
   operations:
   - { type: drop_column, table: users, column: team_id }
 "#,
-    check,
+        check,
+    }),
+    sql: None,
 };
 
 fn check(subject: &Subject<'_>) -> Vec<super::Finding> {

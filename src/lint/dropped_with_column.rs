@@ -1,6 +1,6 @@
 //! Indexes and constraints go with a column.
 
-use super::{Rule, Severity, Subject};
+use super::{OnDocuments, Rule, Severity, Subject};
 use crate::document::Engine;
 use crate::operation::Operation;
 use crate::schema::TableName;
@@ -10,21 +10,24 @@ pub const RULE: Rule = Rule {
     id: "dropped-with-column",
     severity: Severity::Warning,
     help: "A multi-column index or constraint goes as a whole with any of its columns.",
-    engine: Engine::PostgreSql,
-    with_schema: true,
-    bad: r#"
+    documents: Some(OnDocuments {
+        engine: Engine::PostgreSql,
+        with_schema: true,
+        bad: r#"
 - phase: 1
   gate: { soak: 7d }
   operations:
   - { type: drop_column, table: users, column: nickname }
 "#,
-    good: r#"
+        good: r#"
 - phase: 1
   gate: { soak: 7d }
   operations:
   - { type: drop_column, table: users, column: team_id }
 "#,
-    check,
+        check,
+    }),
+    sql: None,
 };
 
 fn check(subject: &Subject<'_>) -> Vec<super::Finding> {

@@ -1,6 +1,6 @@
 //! A dual write that does not lead back.
 
-use super::{Rule, Severity, Subject};
+use super::{OnDocuments, Rule, Severity, Subject};
 use crate::document::Engine;
 use crate::operation::Operation;
 
@@ -9,21 +9,24 @@ pub const RULE: Rule = Rule {
     id: "dual-write-one-way",
     severity: Severity::Warning,
     help: "Without a backward conversion, what new applications write never reaches the old column.",
-    engine: Engine::PostgreSql,
-    with_schema: true,
-    bad: r#"
+    documents: Some(OnDocuments {
+        engine: Engine::PostgreSql,
+        with_schema: true,
+        bad: r#"
 - phase: 1
   operations:
   - { type: add_column, table: users, column: contact, dataType: text }
   - { type: enable_dual_write, table: users, oldColumn: email, newColumn: contact, forward: "lower(email)" }
 "#,
-    good: r#"
+        good: r#"
 - phase: 1
   operations:
   - { type: add_column, table: users, column: contact, dataType: text }
   - { type: enable_dual_write, table: users, oldColumn: email, newColumn: contact, forward: "lower(email)", backward: contact }
 "#,
-    check,
+        check,
+    }),
+    sql: None,
 };
 
 fn check(subject: &Subject<'_>) -> Vec<super::Finding> {

@@ -1,28 +1,41 @@
 //! An exclusion constraint builds its index under a lock that keeps everybody out.
 
-use super::{Rule, Severity, Subject};
+use super::{Finding, OnDocuments, OnSql, Rule, Severity, Subject, Text};
 use crate::document::Engine;
 use crate::operation::Operation;
 use crate::plan::Lock;
+use crate::sql::act::Shape;
 
 /// See the module.
 pub const RULE: Rule = Rule {
     id: "exclusion-constraint",
     severity: Severity::Error,
     help: "PostgreSQL has no way to add an exclusion constraint without keeping everybody out while its index is built.",
-    engine: Engine::PostgreSql,
-    with_schema: true,
-    bad: r#"
+    documents: Some(OnDocuments {
+        engine: Engine::PostgreSql,
+        with_schema: true,
+        bad: r#"
 - phase: 1
   operations:
   - { type: add_constraint, table: users, constraintName: one_team, sql: "EXCLUDE USING gist (team_id WITH =)" }
 "#,
-    good: r#"
+        good: r#"
 - phase: 1
   operations:
   - { type: add_constraint, table: users, constraintName: one_team, sql: "UNIQUE (team_id)" }
 "#,
-    check,
+        check,
+    }),
+    sql: Some(OnSql {
+        engine: Engine::PostgreSql,
+        bad: r#"
+ALTER TABLE bookings ADD CONSTRAINT apart EXCLUDE USING gist (room WITH =, during WITH &&);
+"#,
+        good: r#"
+CREATE TABLE bookings_apart (room int, during tsrange, EXCLUDE USING gist (room WITH =, during WITH &&));
+"#,
+        check: check_sql,
+    }),
 };
 
 fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
@@ -56,4 +69,18 @@ fn add_drafts(
     site: &super::Site<'_>,
 ) -> Result<Vec<crate::operation::Draft>, crate::schema::Refusal> {
     site.operation.compile(site.before)
+}
+
+fn check_sql(text: &Text<'_>) -> Vec<Finding> {
+    let mut out = Vec::new();
+    for (spot, table, at, constraint, _) in super::text::constraints(text) {
+        if constraint.shape == Shape::Exclude && spot.holds_up(at) {
+            out.push(RULE.on(
+                spot,
+                format!("an index over every row of {table} is built while {} wait", spot.waiting()),
+                "no online form exists (NOT VALID is refused, and so is USING INDEX): make a new table with the constraint, keep it in step and swap the two",
+            ));
+        }
+    }
+    out
 }

@@ -1,6 +1,6 @@
 //! A phase that statements cannot take back.
 
-use super::{Rule, Severity, Subject};
+use super::{OnDocuments, Rule, Severity, Subject};
 use crate::document::Engine;
 
 /// See the module.
@@ -8,20 +8,23 @@ pub const RULE: Rule = Rule {
     id: "irreversible-phase",
     severity: Severity::Warning,
     help: "What destroys values, or has no rollback of its own, can be undone from a backup only.",
-    engine: Engine::PostgreSql,
-    with_schema: true,
-    bad: r#"
+    documents: Some(OnDocuments {
+        engine: Engine::PostgreSql,
+        with_schema: true,
+        bad: r#"
 - phase: 1
   gate: { soak: 7d }
   operations:
   - { type: drop_column, table: users, column: team_id }
 "#,
-    good: r#"
+        good: r#"
 - phase: 1
   operations:
   - { type: add_index, table: users, columns: [email] }
 "#,
-    check,
+        check,
+    }),
+    sql: None,
 };
 
 fn check(subject: &Subject<'_>) -> Vec<super::Finding> {

@@ -1,6 +1,6 @@
 //! An index on a big table takes its time.
 
-use super::{Rule, Severity, Subject};
+use super::{OnDocuments, Rule, Severity, Subject};
 use crate::document::Engine;
 use crate::estimate::range;
 use crate::plan::Action;
@@ -10,19 +10,22 @@ pub const RULE: Rule = Rule {
     id: "long-index-build",
     severity: Severity::Info,
     help: "A concurrent build blocks nobody, but reads the table twice and outwaits old transactions.",
-    engine: Engine::PostgreSql,
-    with_schema: true,
-    bad: r#"
+    documents: Some(OnDocuments {
+        engine: Engine::PostgreSql,
+        with_schema: true,
+        bad: r#"
 - phase: 1
   operations:
   - { type: add_index, table: users, columns: [email] }
 "#,
-    good: r#"
+        good: r#"
 - phase: 1
   operations:
   - { type: add_index, table: teams, columns: [title] }
 "#,
-    check,
+        check,
+    }),
+    sql: None,
 };
 
 /// Rows from which on it is worth a word.

@@ -1,9 +1,21 @@
 //! The linter: what a plan would do to the traffic on its tables, and the safe way instead.
 
+mod fix;
+pub mod page;
+#[cfg(feature = "sql")]
+mod read;
+pub mod repair;
+pub mod sarif;
+#[cfg(feature = "sql")]
+mod squawk;
+mod text;
 mod waive;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "sql")]
+pub use read::{Judged, judge};
+pub use text::{Noted, Spot, Text};
 pub use waive::{adjust, blocks, worst};
 
 use crate::document::{Engine, Migration};
@@ -46,6 +58,38 @@ rules! {
     unknown_sql,
     unbatched_update,
     blocking_sql,
+    syntax_error,
+    server_refuses,
+    not_in_transaction,
+    enum_value_used,
+    column_rewrites,
+    json_column,
+    check_scans,
+    foreign_key_scans,
+    unique_builds,
+    set_not_null_scans,
+    type_change_rewrites,
+    non_concurrent_reindex,
+    non_concurrent_detach,
+    drop_breaks,
+    inserts_break,
+    on_conflict_breaks,
+    rows_hidden,
+    rights_revoked,
+    enforcement_off,
+    validated_where_added,
+    long_under_lock,
+    table_rewrite,
+    refresh_blocks,
+    domain_scans,
+    default_partition_scans,
+    lock_table,
+    transaction_open,
+    transaction_nested,
+    lock_order,
+    invalid_index_accepted,
+    not_logged,
+    noted_elsewhere,
     table_rebuild,
     irreversible_phase,
     no_target,
@@ -76,6 +120,15 @@ pub struct Finding {
     pub phase: Option<u32>,
     /// Index of the operation in its phase.
     pub operation: Option<usize>,
+    /// In a file: the line that it is about, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// The character in that line, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<usize>,
+    /// In a text of SQL: which statement, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<usize>,
     /// What is the matter.
     pub message: String,
     /// What to do instead.
@@ -87,7 +140,8 @@ pub struct Finding {
     pub waived: Option<String>,
 }
 
-/// A rule, with the examples that are its tests and its help at once.
+/// A rule, with the examples that are its tests and its help at once. It judges documents, texts of
+/// SQL, or both.
 pub struct Rule {
     /// `kebab-case`.
     pub id: &'static str,
@@ -95,6 +149,14 @@ pub struct Rule {
     pub severity: Severity,
     /// Why, in one sentence.
     pub help: &'static str,
+    /// What it finds in a document.
+    pub documents: Option<OnDocuments>,
+    /// What it finds in a text of SQL.
+    pub sql: Option<OnSql>,
+}
+
+/// The half of a rule that judges documents.
+pub struct OnDocuments {
     /// The engine that its examples are for.
     pub engine: Engine,
     /// Whether its examples are about a live table.
@@ -105,6 +167,18 @@ pub struct Rule {
     pub good: &'static str,
     /// What it finds.
     pub check: fn(&Subject<'_>) -> Vec<Finding>,
+}
+
+/// The half of a rule that judges SQL.
+pub struct OnSql {
+    /// The engine that its examples are for.
+    pub engine: Engine,
+    /// A text in which it finds something.
+    pub bad: &'static str,
+    /// A text in which it finds nothing.
+    pub good: &'static str,
+    /// What it finds.
+    pub check: fn(&Text<'_>) -> Vec<Finding>,
 }
 
 /// What the rules look at.
@@ -165,6 +239,9 @@ impl Rule {
             severity: self.severity,
             phase: site.map(|s| s.phase),
             operation: site.map(|s| s.number),
+            line: None,
+            column: None,
+            statement: None,
             message,
             recommendation: recommendation.to_owned(),
             fix: None,
@@ -178,7 +255,8 @@ impl Rule {
 pub fn findings(subject: &Subject<'_>) -> Vec<Finding> {
     let mut out: Vec<Finding> = RULES
         .iter()
-        .flat_map(|rule| (rule.check)(subject))
+        .filter_map(|rule| rule.documents.as_ref())
+        .flat_map(|half| (half.check)(subject))
         .collect();
     let unused = waive::by_document(subject.migration, &mut out);
     out.extend(unused);
@@ -191,6 +269,74 @@ pub fn findings(subject: &Subject<'_>) -> Vec<Finding> {
     });
     out
 }
+
+/// What all rules find in a text of SQL, in its order, the worst of each statement first.
+///
+/// A statement that holds others up, and of which a particular rule says why, is not blamed by the
+/// general one a second time.
+pub fn findings_of_text(text: &Text<'_>) -> Vec<Finding> {
+    let mut out: Vec<Finding> = RULES
+        .iter()
+        .filter_map(|rule| rule.sql.as_ref())
+        .flat_map(|half| (half.check)(text))
+        .collect();
+    for finding in &mut out {
+        let number = finding.statement.map_or(usize::MAX, |s| s - 1);
+        if finding.severity == Severity::Error
+            && HARMLESS_WHEN_NEW.contains(&finding.rule.as_str())
+            && text::is_perhaps_new(text, number)
+        {
+            finding.severity = Severity::Warning;
+            finding.message.push_str(
+                "; only if the table was there before CREATE TABLE IF NOT EXISTS, and has rows",
+            );
+        }
+    }
+    let particular: std::collections::BTreeSet<usize> = out
+        .iter()
+        .filter(|f| {
+            let explains = EXPLAINING.contains(&f.rule.as_str());
+            f.rule != GENERAL && (f.severity == Severity::Error || explains)
+        })
+        .filter_map(|f| f.statement)
+        .collect();
+    out.retain(|f| f.rule != GENERAL || f.statement.is_none_or(|s| !particular.contains(&s)));
+    out.sort_by_key(|f| {
+        (
+            f.statement.unwrap_or(usize::MAX),
+            f.line,
+            std::cmp::Reverse(f.severity),
+        )
+    });
+    out
+}
+
+/// The rule that speaks where no other does.
+const GENERAL: &str = "blocking-sql";
+
+/// What nobody minds of a table that has no rows and no readers yet.
+const HARMLESS_WHEN_NEW: [&str; 11] = [
+    "add-required-column",
+    "blocking-sql",
+    "check-scans",
+    "column-rewrites",
+    "foreign-key-scans",
+    "json-column",
+    "non-concurrent-index",
+    "set-not-null-scans",
+    "type-change-rewrites",
+    "unique-builds",
+    "volatile-default",
+];
+
+/// Rules that say, as a warning, why a statement may hold others up where that rests on something
+/// which nobody told.
+const EXPLAINING: [&str; 4] = [
+    "column-rewrites",
+    "default-partition-scans",
+    "set-not-null-scans",
+    "unique-builds",
+];
 
 /// The beginning of a statement, on one line.
 fn shortened(sql: &str) -> String {
@@ -207,16 +353,16 @@ mod tests {
     use super::*;
     use crate::plan;
 
-    fn finds(rule: &Rule, phases: &str) -> bool {
+    fn finds(rule: &Rule, half: &OnDocuments, phases: &str) -> bool {
         let indented = phases.replace('\n', "\n    ");
         let yaml = format!(
             "migration:\n  name: example\n  database: {}\n  description: An example\n  phases:{indented}",
-            rule.engine.word()
+            half.engine.word()
         );
         let migration = crate::document::parse(&yaml)
             .unwrap_or_else(|problems| panic!("{}: {problems:?}", rule.id));
-        let schema = crate::schema::sample::schema(rule.engine);
-        let schema = rule.with_schema.then_some(&schema);
+        let schema = crate::schema::sample::schema(half.engine);
+        let schema = half.with_schema.then_some(&schema);
         let plan = plan::plan(&migration, schema)
             .unwrap_or_else(|problems| panic!("{}: {problems:?}", rule.id));
         plan.findings.iter().any(|f| f.rule == rule.id)
@@ -225,10 +371,18 @@ mod tests {
     #[test]
     fn every_rule_finds_its_bad_example_and_spares_its_good_one() {
         for rule in RULES {
-            assert!(finds(rule, rule.bad), "{} spares its bad example", rule.id);
-            if !rule.good.is_empty() {
+            let Some(half) = &rule.documents else {
+                assert!(rule.sql.is_some(), "{} judges nothing", rule.id);
+                continue;
+            };
+            assert!(
+                finds(rule, half, half.bad),
+                "{} spares its bad example",
+                rule.id
+            );
+            if !half.good.is_empty() {
                 assert!(
-                    !finds(rule, rule.good),
+                    !finds(rule, half, half.good),
                     "{} blames its good example",
                     rule.id
                 );

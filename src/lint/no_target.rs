@@ -1,6 +1,6 @@
 //! The plan was made without looking at a database.
 
-use super::{Rule, Severity, Subject};
+use super::{OnDocuments, Rule, Severity, Subject};
 use crate::document::Engine;
 
 /// See the module.
@@ -8,15 +8,18 @@ pub const RULE: Rule = Rule {
     id: "no-target",
     severity: Severity::Info,
     help: "Without a target, the sizes of tables, the defaults and what hangs on them are not known.",
-    engine: Engine::PostgreSql,
-    with_schema: false,
-    bad: r#"
+    documents: Some(OnDocuments {
+        engine: Engine::PostgreSql,
+        with_schema: false,
+        bad: r#"
 - phase: 1
   operations:
   - { type: set_not_null, table: users, column: email }
 "#,
-    good: r#""#,
-    check,
+        good: r#""#,
+        check,
+    }),
+    sql: None,
 };
 
 fn check(subject: &Subject<'_>) -> Vec<super::Finding> {

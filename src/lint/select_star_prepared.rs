@@ -1,6 +1,6 @@
 //! Prepared SELECT * fails once after a column was added.
 
-use super::{Rule, Severity, Subject};
+use super::{OnDocuments, Rule, Severity, Subject};
 use crate::document::Engine;
 use crate::operation::Operation;
 
@@ -9,19 +9,22 @@ pub const RULE: Rule = Rule {
     id: "select-star-prepared",
     severity: Severity::Info,
     help: "A prepared statement whose columns change fails once with: cached plan must not change result type.",
-    engine: Engine::PostgreSql,
-    with_schema: true,
-    bad: r#"
+    documents: Some(OnDocuments {
+        engine: Engine::PostgreSql,
+        with_schema: true,
+        bad: r#"
 - phase: 1
   operations:
   - { type: add_column, table: users, column: age, dataType: integer }
 "#,
-    good: r#"
+        good: r#"
 - phase: 1
   operations:
   - { type: add_index, table: users, columns: [email] }
 "#,
-    check,
+        check,
+    }),
+    sql: None,
 };
 
 fn check(subject: &Subject<'_>) -> Vec<super::Finding> {

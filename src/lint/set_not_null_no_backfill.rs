@@ -1,6 +1,6 @@
 //! A column that the document adds is made NOT NULL before anything filled it.
 
-use super::{Rule, Severity, Subject};
+use super::{OnDocuments, Rule, Severity, Subject};
 use crate::document::Engine;
 use crate::operation::Operation;
 use crate::schema::TableName;
@@ -10,9 +10,10 @@ pub const RULE: Rule = Rule {
     id: "set-not-null-no-backfill",
     severity: Severity::Error,
     help: "A new column holds NULL in every row until something fills it: SET NOT NULL fails.",
-    engine: Engine::PostgreSql,
-    with_schema: true,
-    bad: r#"
+    documents: Some(OnDocuments {
+        engine: Engine::PostgreSql,
+        with_schema: true,
+        bad: r#"
 - phase: 1
   operations:
   - { type: add_column, table: users, column: age, dataType: integer }
@@ -21,7 +22,7 @@ pub const RULE: Rule = Rule {
   operations:
   - { type: set_not_null, table: users, column: age }
 "#,
-    good: r#"
+        good: r#"
 - phase: 1
   operations:
   - { type: add_column, table: users, column: age, dataType: integer }
@@ -34,7 +35,9 @@ pub const RULE: Rule = Rule {
   operations:
   - { type: set_not_null, table: users, column: age }
 "#,
-    check,
+        check,
+    }),
+    sql: None,
 };
 
 fn check(subject: &Subject<'_>) -> Vec<super::Finding> {

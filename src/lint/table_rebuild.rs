@@ -1,6 +1,6 @@
 //! SQLite makes the whole table anew.
 
-use super::{Rule, Severity, Subject};
+use super::{OnDocuments, Rule, Severity, Subject};
 use crate::document::Engine;
 use crate::estimate::{Span, range};
 use crate::plan::Action;
@@ -10,19 +10,22 @@ pub const RULE: Rule = Rule {
     id: "table-rebuild",
     severity: Severity::Warning,
     help: "What SQLite cannot alter is done by copying the table; other writers of the file wait meanwhile.",
-    engine: Engine::Sqlite,
-    with_schema: true,
-    bad: r#"
+    documents: Some(OnDocuments {
+        engine: Engine::Sqlite,
+        with_schema: true,
+        bad: r#"
 - phase: 1
   operations:
   - { type: set_not_null, table: users, column: email }
 "#,
-    good: r#"
+        good: r#"
 - phase: 1
   operations:
   - { type: add_column, table: users, column: age, dataType: integer }
 "#,
-    check,
+        check,
+    }),
+    sql: None,
 };
 
 fn check(subject: &Subject<'_>) -> Vec<super::Finding> {

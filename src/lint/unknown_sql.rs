@@ -1,28 +1,41 @@
 //! Custom SQL whose effect cannot be told from its text.
 
-use super::{Rule, Severity, Subject};
+use super::{Finding, OnDocuments, OnSql, Rule, Severity, Subject, Text};
 use crate::document::Engine;
 use crate::operation::Operation;
 use crate::plan::Lock;
+use crate::sql::Unknown;
 
 /// See the module.
 pub const RULE: Rule = Rule {
     id: "unknown-sql",
     severity: Severity::Error,
     help: "What a statement locks must be known before it runs: DO blocks and calls cannot be looked into.",
-    engine: Engine::PostgreSql,
-    with_schema: true,
-    bad: r#"
+    documents: Some(OnDocuments {
+        engine: Engine::PostgreSql,
+        with_schema: true,
+        bad: r#"
 - phase: 1
   operations:
   - { type: custom_sql, sql: "DO $$ BEGIN PERFORM 1; END $$", rollbackSql: "SELECT 1" }
 "#,
-    good: r#"
+        good: r#"
 - phase: 1
   operations:
   - { type: custom_sql, sql: "GRANT SELECT ON users TO reader", rollbackSql: "REVOKE SELECT ON users FROM reader" }
 "#,
-    check,
+        check,
+    }),
+    sql: Some(OnSql {
+        engine: Engine::PostgreSql,
+        bad: r#"
+DO $$ BEGIN PERFORM 1; END $$;
+"#,
+        good: r#"
+GRANT SELECT ON users TO reader;
+"#,
+        check: check_sql,
+    }),
 };
 
 fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
@@ -40,6 +53,39 @@ fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
                 ));
             }
         }
+    }
+    out
+}
+
+fn check_sql(text: &Text<'_>) -> Vec<Finding> {
+    let mut out = Vec::new();
+    for spot in text.spots() {
+        let Some(unknown) = &spot.reading.effect.unknown else {
+            continue;
+        };
+        let why = match unknown {
+            // Said by the rule for what cannot be parsed.
+            Unknown::Syntax if !text.script.errors.is_empty() => continue,
+            Unknown::Syntax => "it cannot be parsed".to_owned(),
+            Unknown::Block => "a DO block is a program".to_owned(),
+            Unknown::DynamicSql => "its SQL is put together while it runs".to_owned(),
+            Unknown::Function { name } => format!("nobody knows what {name}() does"),
+            Unknown::Procedure { name } => format!("nobody knows what {name} does"),
+            Unknown::Program => "it runs a program on the server".to_owned(),
+            Unknown::Extension { name } => format!("the scripts of {name} may do anything"),
+            Unknown::Statement { words } => format!("{words} is not known here"),
+            Unknown::Clause { words } => format!("`{words}` is not known here"),
+            Unknown::TooDeep => "it is nested too deeply to be read".to_owned(),
+            Unknown::TooLong => "it is too long to be read".to_owned(),
+        };
+        out.push(RULE.on(
+            spot,
+            format!(
+                "{why}, so nobody can tell what it locks: {}",
+                super::shortened(spot.sql)
+            ),
+            "write it as plain statements, or as operations of a document",
+        ));
     }
     out
 }

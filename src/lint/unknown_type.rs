@@ -1,6 +1,6 @@
 //! A type that may have been made by somebody, or may be a slip.
 
-use super::{Rule, Severity, Subject};
+use super::{OnDocuments, Rule, Severity, Subject};
 use crate::dialect::types::Verdict;
 use crate::document::Engine;
 
@@ -9,19 +9,22 @@ pub const RULE: Rule = Rule {
     id: "unknown-type",
     severity: Severity::Warning,
     help: "A type that is none of the engine's own must be there when the statement runs.",
-    engine: Engine::PostgreSql,
-    with_schema: false,
-    bad: r#"
+    documents: Some(OnDocuments {
+        engine: Engine::PostgreSql,
+        with_schema: false,
+        bad: r#"
 - phase: 1
   operations:
   - { type: add_column, table: users, column: state, dataType: billing.order_state }
 "#,
-    good: r#"
+        good: r#"
 - phase: 1
   operations:
   - { type: add_column, table: users, column: state, dataType: "varchar(20)" }
 "#,
-    check,
+        check,
+    }),
+    sql: None,
 };
 
 fn check(subject: &Subject<'_>) -> Vec<super::Finding> {

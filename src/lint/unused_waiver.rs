@@ -1,6 +1,6 @@
 //! A waiver for a finding that nobody has.
 
-use super::{Finding, Rule, Severity, Subject};
+use super::{Finding, OnDocuments, Rule, Severity, Subject};
 use crate::document::Engine;
 
 /// See the module.
@@ -8,23 +8,26 @@ pub const RULE: Rule = Rule {
     id: "unused-waiver",
     severity: Severity::Warning,
     help: "A waiver that covers nothing hides the next finding of its rule, which nobody has looked at.",
-    engine: Engine::PostgreSql,
-    with_schema: true,
-    bad: r#"
+    documents: Some(OnDocuments {
+        engine: Engine::PostgreSql,
+        with_schema: true,
+        bad: r#"
 - phase: 1
   operations:
   - { type: add_column, table: users, column: city, dataType: text }
   waivers:
   - { rule: non-concurrent-index, reason: the table is small }
 "#,
-    good: r#"
+        good: r#"
 - phase: 1
   operations:
   - { type: add_index, table: users, indexName: users_email, columns: [email], concurrent: false }
   waivers:
   - { rule: non-concurrent-index, reason: the table is small }
 "#,
-    check,
+        check,
+    }),
+    sql: None,
 };
 
 // It can be told only once every other rule has spoken: `finding` is called by then.

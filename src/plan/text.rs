@@ -156,8 +156,9 @@ fn sign(severity: Severity) -> char {
 }
 
 fn place(finding: &Finding) -> String {
-    match finding.phase {
-        Some(phase) => format!("Phase {phase}: {}", finding.message),
-        None => finding.message.clone(),
+    match (finding.phase, finding.line) {
+        (Some(phase), _) => format!("Phase {phase}: {}", finding.message),
+        (None, Some(line)) => format!("Line {line}: {} [{}]", finding.message, finding.rule),
+        (None, None) => finding.message.clone(),
     }
 }

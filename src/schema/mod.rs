@@ -161,6 +161,22 @@ pub enum Stability {
     Volatile,
 }
 
+/// A version as people write it (`17`, `8.0.36`, `3.45.1`) as it stands in [`Schema::version`].
+pub fn version_number(engine: Engine, text: &str) -> Option<u32> {
+    let parts: Vec<u32> = text
+        .trim()
+        .split('.')
+        .map(|part| part.parse().ok())
+        .collect::<Option<_>>()?;
+    let [first, second, third] = [0, 1, 2].map(|at| parts.get(at).copied().unwrap_or(0));
+    let fits = (1..=99).contains(&first) && second < 100 && third < 100 && parts.len() <= 3;
+    fits.then_some(match engine {
+        Engine::PostgreSql => first * 10_000 + second,
+        Engine::MySql | Engine::MariaDb => first * 10_000 + second * 100 + third,
+        Engine::Sqlite => first * 1_000_000 + second * 1_000 + third,
+    })
+}
+
 /// One view.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

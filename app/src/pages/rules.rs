@@ -77,9 +77,28 @@ fn Help(rule: &'static Rule) -> impl IntoView {
             " "
             {rule.help}
         </p>
-        <p class="muted small">"The examples are phases of a document for "{rule.engine.title()}"."</p>
-        {example("What it finds", rule.bad)}
-        {example("What to do instead", rule.good)}
+        {rule
+            .documents
+            .as_ref()
+            .map(|half| {
+                view! {
+                    <p class="muted small">
+                        "The examples are phases of a document for "{half.engine.title()}"."
+                    </p>
+                    {example("What it finds", half.bad)}
+                    {example("What to do instead", half.good)}
+                }
+            })}
+        {rule
+            .sql
+            .as_ref()
+            .map(|half| {
+                view! {
+                    <p class="muted small">"In SQL for "{half.engine.title()}":"</p>
+                    {example("What it finds in SQL", half.bad)}
+                    {example("What to write instead", half.good)}
+                }
+            })}
         <section>
             <h2>"Where it is wrong"</h2>
             <p>

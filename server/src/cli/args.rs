@@ -150,7 +150,7 @@ pub struct Plan {
 /// `bellows migrate verify`.
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// The documents.
+    /// Documents, and files of SQL (`.sql`).
     #[arg(required_unless_present = "execution", value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Ask the checks of this execution's phases that are done once more.
@@ -159,7 +159,42 @@ pub struct Verify {
     #[command(flatten)]
     pub target: TargetOption,
     #[command(flatten)]
-    pub format: FormatOption,
+    pub sql: SqlOptions,
+    #[command(flatten)]
+    pub fix: FixOptions,
+    /// For people, for programs, or for code scanning.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = VerdictFormat::Text)]
+    pub format: VerdictFormat,
+}
+
+/// What files of SQL do not say themselves.
+#[derive(Debug, Args)]
+pub struct SqlOptions {
+    /// The engine of .sql files; the target's where one is given [default: postgresql]
+    #[arg(long, value_name = "ENGINE", value_enum)]
+    pub database: Option<EngineWord>,
+    /// Each .sql file is run in one transaction.
+    #[arg(long)]
+    pub in_transaction: bool,
+    /// The version of the server that .sql files are for (17, 8.0.36); the target's where one is
+    /// given.
+    #[arg(long, value_name = "VERSION")]
+    pub server_version: Option<String>,
+    /// SQL that has made what is there when a .sql file runs: a dump of the schema.
+    #[arg(long, value_name = "FILE")]
+    pub schema: Option<PathBuf>,
+}
+
+/// Whether and where findings' fixes are applied.
+#[derive(Debug, Args)]
+pub struct FixOptions {
+    /// Put the safe sequence in place of what is unsafe, where there is one: a document is changed,
+    /// and a .sql file gets a document beside it.
+    #[arg(long, conflicts_with = "execution")]
+    pub fix: bool,
+    /// Where the fixed document goes, `-` for standard output.
+    #[arg(short, long, value_name = "FILE", requires = "fix")]
+    pub output: Option<PathBuf>,
 }
 
 /// `bellows migrate apply`.
@@ -292,6 +327,17 @@ pub enum Format {
     Text,
     /// For programs.
     Json,
+}
+
+/// How a verdict is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum VerdictFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
 }
 
 /// An engine, by the document's word for it.

@@ -16,6 +16,7 @@ mod run;
 mod screen;
 mod serve;
 mod target;
+mod verify;
 mod wire;
 
 use std::process::ExitCode;
@@ -56,7 +57,7 @@ async fn run(cli: Cli) -> Result<Exit, CliError> {
             Migrate::Create(arguments) => new_document::create(arguments, &mut screen).await,
             Migrate::Generate(arguments) => new_document::generate(arguments, &mut screen).await,
             Migrate::Plan(arguments) => plan::plan(arguments, &mut screen).await,
-            Migrate::Verify(arguments) => plan::verify(arguments, &mut screen).await,
+            Migrate::Verify(arguments) => verify::verify(arguments, &mut screen).await,
             Migrate::Apply(arguments) => apply::apply(arguments, &records()?, screen).await,
             Migrate::Rollback(arguments) => {
                 rollback::rollback(arguments, &records()?, screen).await

@@ -7,3 +7,4 @@ mod interrupt;
 mod new_document;
 mod serve;
 mod support;
+mod verify;

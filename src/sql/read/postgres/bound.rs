@@ -132,7 +132,12 @@ fn settles(part: &SyntaxNode, table: Option<&TableName>, ends: &mut Ends) -> boo
     let operator = operator(part);
     let turned = key(right) && fixed(left);
     if !(key(left) || turned) {
-        return false;
+        let few = match operator.as_str() {
+            "=" => fixed(right) || one_of(right),
+            "IN" => listed(right),
+            _ => false,
+        };
+        return few && tells_rows_apart(left);
     }
     let value = if turned { left } else { right };
     match operator.as_str() {
@@ -152,15 +157,63 @@ fn settles(part: &SyntaxNode, table: Option<&TableName>, ends: &mut Ends) -> boo
     }
 }
 
-/// Whether a column is the key by its name: nothing else is known here.
-fn is_key(node: &SyntaxNode, table: Option<&TableName>) -> bool {
-    let column = match ast::FieldExpr::cast(node.clone()) {
+/// The name of the column that an expression is.
+fn column_of(node: &SyntaxNode) -> Option<String> {
+    match ast::FieldExpr::cast(node.clone()) {
         Some(field) => tree::kids::<ast::NameRef>(field.syntax())
             .last()
             .map(|name| tree::name(name.syntax())),
         None => ast::NameRef::cast(node.clone()).map(|name| tree::name(name.syntax())),
+    }
+}
+
+/// Whether one value of a column stands in one row or a few, by its name: what people look rows up
+/// by. What tells groups of rows apart (a status, a tenant) is not among them.
+fn tells_rows_apart(node: &SyntaxNode) -> bool {
+    const LOOKED_UP_BY: [&str; 14] = [
+        "code",
+        "email",
+        "handle",
+        "key",
+        "login",
+        "name",
+        "number",
+        "sku",
+        "slug",
+        "token",
+        "username",
+        "version",
+        "version_num",
+        "domain",
+    ];
+    const GROUPS: [&str; 14] = [
+        "account_id",
+        "category_id",
+        "company_id",
+        "country_id",
+        "group_id",
+        "org_id",
+        "organisation_id",
+        "organization_id",
+        "project_id",
+        "shop_id",
+        "status_id",
+        "store_id",
+        "tenant_id",
+        "type_id",
+    ];
+    let Some(column) = column_of(node) else {
+        return false;
     };
-    let Some(column) = column else {
+    let column = column.as_str();
+    let ends = ["_id", "_uuid", "_key", "_token", "_email", "_slug"];
+    LOOKED_UP_BY.contains(&column)
+        || (ends.iter().any(|end| column.ends_with(end)) && !GROUPS.contains(&column))
+}
+
+/// Whether a column is the key by its name: nothing else is known here.
+fn is_key(node: &SyntaxNode, table: Option<&TableName>) -> bool {
+    let Some(column) = column_of(node) else {
         return false;
     };
     if ["id", "uuid", "guid", "pk", "ctid"].contains(&column.as_str()) {
