@@ -148,19 +148,27 @@ impl Score {
     }
 }
 
-/// Our score for PostgreSQL, and the scores of everybody with a line for each statement that we
-/// misjudge.
+/// Whether the engine's SQL is read at all: what is not is unknown, and so unsafe, to the last
+/// statement.
+fn is_read(engine: Engine) -> bool {
+    judge(engine, "SELECT 1", &Context::default()).safe
+}
+
+/// Our score for the engines whose SQL is read, and the scores of everybody with a line for each
+/// statement that we misjudge.
 fn measure(entries: &[Entry]) -> (Score, String) {
     let mut all = Score::default();
+    let mut counted = Score::default();
     let mut out = String::new();
-    let mut postgres = Score::default();
     let mut theirs = Score::default();
     let mut wrong = String::new();
     for entry in entries {
         let (said, rules) = ours(entry);
         all.add(entry.verdict, said);
+        if is_read(entry.engine) {
+            counted.add(entry.verdict, said);
+        }
         if entry.engine == Engine::PostgreSql {
-            postgres.add(entry.verdict, said);
             theirs.add(entry.verdict, squawk(entry));
         }
         if said != entry.verdict {
@@ -185,11 +193,12 @@ fn measure(entries: &[Entry]) -> (Score, String) {
     }
     let _ = writeln!(out, "{}", theirs.line("squawk, PostgreSQL"));
     out.push_str(&wrong);
-    (postgres, out)
+    (counted, out)
 }
 
 #[test]
 fn the_corpus_is_large_and_even() {
+    assert!(is_read(Engine::PostgreSql));
     let entries: Vec<Entry> = read(false).into_iter().chain(read(true)).collect();
     assert!(entries.len() >= 330, "{}", entries.len());
     let ids: BTreeSet<&str> = entries.iter().map(|e| e.id.as_str()).collect();
