@@ -2,8 +2,12 @@
 //! wrote it, comments and quirks included.
 
 use super::lexer::{self, Kind, Token};
-use super::{constraint, expression, quote};
+use super::{expression, quote};
 use crate::document::Engine;
+
+mod constraints;
+
+pub use constraints::Listed;
 
 /// Why a text cannot be edited.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -14,9 +18,9 @@ pub enum EditError {
     /// It has no such column.
     #[error("its definition has no column {0}")]
     NoColumn(String),
-    /// It has no such constraint.
-    #[error("its definition has no constraint {0}")]
-    NoConstraint(String),
+    /// It has no such constraint; the second says which there are.
+    #[error("its definition has no constraint {0}{1}")]
+    NoConstraint(String, String),
     /// The column is its only one.
     #[error("{0} is its only column")]
     LastColumn(String),
@@ -25,6 +29,8 @@ pub enum EditError {
 /// A CREATE TABLE in its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateTable {
+    /// What the table is called.
+    name: String,
     /// Columns and table constraints as written, blanks and comments around them included.
     items: Vec<String>,
     /// After the closing parenthesis: `WITHOUT ROWID`, `STRICT`.
@@ -78,19 +84,29 @@ impl CreateTable {
             .into_iter()
             .map(|part| expression::span(sql, part).to_owned())
             .collect();
+        let name = tokens[..open]
+            .iter()
+            .rev()
+            .find(|t| t.counts())
+            .map(|t| t.name(ENGINE).unwrap_or_else(|| unquoted(t)))
+            .unwrap_or_default();
         Ok(Self {
+            name,
             items,
             tail: sql[tokens[close].end()..].to_owned(),
         })
     }
 
-    /// The text for a table of that name.
+    /// The text for a table of that name. Where it is another one, columns that are called by the
+    /// table's old name (`t.a > 0`) lose that: no table of it may be there.
     pub fn text(&self, name: &str) -> String {
+        let same = self.name.eq_ignore_ascii_case(name);
         // A comment to the end of the line must not swallow what comes after it.
         let joined = self
             .items
             .iter()
-            .map(|item| closed(item))
+            .map(|item| if same { item.clone() } else { self.bare(item) })
+            .map(|item| closed(&item))
             .collect::<Vec<_>>()
             .join(",");
         format!(
@@ -98,6 +114,19 @@ impl CreateTable {
             quote::name(Engine::Sqlite, name),
             self.tail
         )
+    }
+
+    fn bare(&self, item: &str) -> String {
+        let mut out = String::new();
+        let mut at = 0;
+        for pair in significant(item).windows(2) {
+            if pair[0].names(ENGINE, &self.name) && pair[1].is_symbol(".") {
+                out.push_str(&item[at..pair[0].start]);
+                at = pair[1].end();
+            }
+        }
+        out.push_str(&item[at..]);
+        out
     }
 
     /// Whether the table has no rowid.
@@ -113,6 +142,16 @@ impl CreateTable {
         self.items
             .iter()
             .any(|item| significant(item).iter().any(|t| t.is("autoincrement")))
+    }
+
+    /// The first column or constraint that calls the table's columns by its name (`t.a > 0`).
+    pub fn calls_itself(&self) -> Option<&str> {
+        let calls = |item: &&String| {
+            significant(item)
+                .windows(2)
+                .any(|pair| pair[0].names(ENGINE, &self.name) && pair[1].is_symbol("."))
+        };
+        self.items.iter().find(calls).map(String::as_str)
     }
 
     /// Adds a column: `name type NOT NULL DEFAULT 1`.
@@ -188,31 +227,6 @@ impl CreateTable {
         })
     }
 
-    /// The name of the foreign key from those columns to that table, where it was given one.
-    pub fn foreign_key_name(&self, columns: &[String], target: &str) -> Option<String> {
-        let same = |a: &String, b: &String| a.eq_ignore_ascii_case(b);
-        self.items.iter().find_map(|item| {
-            let tokens = significant(item);
-            let at = tokens.iter().position(|t| t.is("constraint"))?;
-            let name = tokens.get(at + 1)?.name(ENGINE)?;
-            if at == 0 {
-                let body = constraint::read(ENGINE, &name, item).ok()?;
-                let own = body.references?.name.eq_ignore_ascii_case(target)
-                    && body.columns.len() == columns.len()
-                    && body.columns.iter().zip(columns).all(|(a, b)| same(a, b));
-                return own.then_some(name);
-            }
-            let [column] = columns else { return None };
-            // The names of a column's other constraints may stand before it.
-            let points = tokens[at..].windows(4).find(|w| {
-                w[0].is("constraint") && w[2].is("references") && w[3].names(ENGINE, target)
-            })?;
-            defines(item, column)
-                .then(|| points[1].name(ENGINE))
-                .flatten()
-        })
-    }
-
     /// Gives a column another type.
     pub fn set_type(&mut self, column: &str, data_type: &str) -> Result<(), EditError> {
         let at = self.column_at(column)?;
@@ -233,26 +247,6 @@ impl CreateTable {
     /// Adds a constraint to the table: `CONSTRAINT c CHECK (...)`.
     pub fn add_constraint(&mut self, definition: &str) {
         self.items.push(format!(" {definition}"));
-    }
-
-    /// Takes a named constraint out, wherever it stands.
-    pub fn drop_constraint(&mut self, name: &str) -> Result<(), EditError> {
-        let named = |tokens: &[Token<'_>]| matches!(tokens, [a, b, ..] if a.is("constraint") && b.names(ENGINE, name));
-        if let Some(at) = self
-            .items
-            .iter()
-            .position(|item| is_table_constraint(item) && named(&significant(item)))
-        {
-            self.items.remove(at);
-            return Ok(());
-        }
-        for item in self.items.iter_mut().filter(|i| !is_table_constraint(i)) {
-            if let Some(shorter) = without(item, |tokens| named(tokens)) {
-                *item = shorter;
-                return Ok(());
-            }
-        }
-        Err(EditError::NoConstraint(name.to_owned()))
     }
 
     fn column_at(&self, column: &str) -> Result<usize, EditError> {

@@ -9,6 +9,7 @@ pub mod expression;
 pub mod lexer;
 pub mod quote;
 pub mod reads;
+pub mod renamed;
 pub mod split;
 pub mod statement;
 pub mod types;

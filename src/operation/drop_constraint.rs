@@ -30,7 +30,7 @@ impl DropConstraint {
                 "constraintName",
                 "Constraint",
                 FieldKind::Text,
-                "The constraint's name.",
+                "The constraint's name. On SQLite one without a name goes by its table, columns and kind: users_email_key, users_team_id_fkey, users_age_check.",
             ),
         ],
     };
@@ -147,10 +147,13 @@ impl Behave for DropConstraint {
         if with_index {
             world.drop_relation(&table, &self.constraint_name)?;
         }
-        world
-            .table_mut("table", &table)?
-            .constraints
-            .retain(|c| c.name != self.constraint_name);
+        let entry = world.table_mut("table", &table)?;
+        entry.constraints.retain(|c| c.name != self.constraint_name);
+        if entry.create_sql.is_some() {
+            // SQLite's automatic index goes with its constraint.
+            let own = Some(&self.constraint_name);
+            entry.indexes.retain(|i| i.constraint.as_ref() != own);
+        }
         world.edit_text(&table, "constraintName", |text| {
             text.drop_constraint(&self.constraint_name)
         })

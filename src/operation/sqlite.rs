@@ -31,7 +31,7 @@ pub(super) fn rebuild(
             return Err(Refusal::new(
                 "table",
                 format!(
-                    "the definition of {name} is not known before this runs, so the table cannot be made anew; put this into a document of its own"
+                    "{name} must be made anew for this, and what SQLite makes of the texts of its triggers and indexes when a table or a column gets another name is not to be told beforehand here; put this into a document of its own, after the renaming"
                 ),
             ));
         }
@@ -40,8 +40,43 @@ pub(super) fn rebuild(
     let refuse = |e: EditError| Refusal::new(field, format!("{name}: {e}"));
     let mut text = CreateTable::parse(sql).map_err(refuse)?;
     edit(&mut text).map_err(refuse)?;
-    let statements = statements(before, name, table, &text);
+    let mut statements = statements(before, name, table, &text);
+    statements.splice(0..0, as_reworded(before, name));
     Ok(draft(name, title, statements))
+}
+
+/// A statement that fails with the message where the condition does not hold. SQLite can raise an
+/// error of one's own in triggers only; the path of a JSON function is the way around that.
+pub(super) fn must(condition: &str, message: &str) -> Statement {
+    Statement::brief(
+        format!(
+            "SELECT CASE WHEN {condition} THEN 'as it should be' ELSE json_extract('{{}}', {}) END",
+            quote::literal(Engine::Sqlite, message)
+        ),
+        Lock::None,
+    )
+}
+
+/// What was reworded by a renaming before this is made again in those words: they must be the
+/// engine's.
+fn as_reworded(before: &World, name: &TableName) -> Option<Statement> {
+    let texts = before.reworded(name);
+    if texts.is_empty() {
+        return None;
+    }
+    let list: Vec<String> = texts
+        .iter()
+        .map(|sql| quote::literal(Engine::Sqlite, sql))
+        .collect();
+    let condition = format!(
+        "(SELECT count(*) FROM sqlite_schema WHERE sql IN ({})) = {}",
+        list.join(", "),
+        list.len()
+    );
+    let message = format!(
+        "the triggers and indexes of {name} have not the texts that the renaming was to give them; put this into a document of its own"
+    );
+    Some(must(&condition, &message))
 }
 
 /// Makes the table anew with the definition that it has in that world.

@@ -175,9 +175,14 @@ fn live_unique(
     };
     let unique: Vec<&Index> = known.indexes.iter().filter(|i| i.unique).collect();
     let all = wanted.iter().any(|w| w == "all");
+    // SQLite's automatic indexes have names that nobody chose: their constraints' stand for them.
+    let is = |i: &Index, name: &String| i.name == *name || i.constraint.as_ref() == Some(name);
     for name in wanted.iter().filter(|w| *w != "all") {
-        if !unique.iter().any(|i| &i.name == name) {
-            let there: Vec<&str> = unique.iter().map(|i| i.name.as_str()).collect();
+        if !unique.iter().any(|i| is(i, name)) {
+            let there: Vec<&str> = unique
+                .iter()
+                .map(|i| i.constraint.as_deref().unwrap_or(&i.name))
+                .collect();
             form.refuse(
                 "liveUnique",
                 format!(
@@ -190,7 +195,7 @@ fn live_unique(
     let (mut made, mut dropped) = (Vec::new(), Vec::new());
     for index in unique
         .into_iter()
-        .filter(|i| all || wanted.contains(&i.name))
+        .filter(|i| all || wanted.iter().any(|w| is(i, w)))
     {
         let pointed = index
             .constraint
@@ -209,10 +214,10 @@ fn live_unique(
             );
             continue;
         }
-        if !plain || (index.definition.is_empty() && form.engine == Engine::Sqlite) {
+        if !plain {
             form.refuse(
                 "liveUnique",
-                format!("{} is no plain list of columns, or stands in the table's definition: make it anew by hand.", index.name),
+                format!("{} is no plain list of columns: make it anew by hand.", index.name),
             );
             continue;
         }
@@ -220,7 +225,8 @@ fn live_unique(
             Some(own) => format!("({own}) AND {live}"),
             None => live.to_owned(),
         };
-        let name = names.free(&format!("{}_active", index.name));
+        let own = index.constraint.as_ref().unwrap_or(&index.name);
+        let name = names.free(&format!("{own}_active"));
         made.push(partial(
             table,
             name,

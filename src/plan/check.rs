@@ -1,5 +1,7 @@
 //! The query behind every check.
 
+mod sqlite;
+
 use super::PlannedCheck;
 use crate::dialect::{catalogue, column_definition, expression, quote, split};
 use crate::document::{Check, Engine, Expect, Phase, Validation};
@@ -351,7 +353,7 @@ fn constraint_valid(
         Engine::Sqlite => format!(
             "(EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = {own} COLLATE NOCASE AND ({found})) AND NOT EXISTS (SELECT 1 FROM pragma_foreign_key_check({own})))",
             own = text(&table.name),
-            found = sqlite_constraint(name)
+            found = sqlite::constraint(world, table, name)
         ),
     };
     Ok((
@@ -359,30 +361,6 @@ fn constraint_valid(
         Some(Expect::True),
         format!("the constraint {name} of {table} is not there, or rows of it were never checked"),
     ))
-}
-
-/// Whether the text of the table, in `sql`, names the constraint: bare or in any of the quotes.
-fn sqlite_constraint(name: &str) -> String {
-    let engine = Engine::Sqlite;
-    let flat = "replace(replace(replace(lower(sql), char(10), ' '), char(13), ' '), char(9), ' ')";
-    let lower = name.to_lowercase();
-    let mut forms: Vec<String> = [
-        format!("\"{}\"", lower.replace('"', "\"\"")),
-        format!("[{lower}]"),
-        format!("`{}`", lower.replace('`', "``")),
-    ]
-    .iter()
-    .map(|quoted| {
-        let wanted = quote::literal(engine, &format!("constraint {quoted}"));
-        format!("instr({flat}, {wanted}) > 0")
-    })
-    .collect();
-    let bare = lower.chars().all(|c| c == '_' || c.is_alphanumeric());
-    if bare {
-        let wanted = quote::literal(engine, &format!("*constraint {lower}[^a-z0-9_$]*"));
-        forms.push(format!("{flat} GLOB {wanted}"));
-    }
-    forms.join(" OR ")
 }
 
 /// Both counts in one statement: one snapshot sees both.

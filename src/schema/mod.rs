@@ -12,6 +12,7 @@ mod relations;
 #[cfg(test)]
 pub(crate) mod sample;
 mod shadow;
+mod texts;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -106,9 +106,6 @@ impl World {
                 entry.0 = to.clone();
             }
         }
-        // The engine rewrites these texts; what it makes of them is not known before it has.
-        table.create_sql = None;
-        table.dependents.clear();
         for other in self.tables.values_mut() {
             for constraint in &mut other.constraints {
                 if constraint.references.as_ref() == Some(name) {
@@ -150,6 +147,7 @@ impl World {
         }
         self.tables.remove(name);
         self.tables.insert(to.clone(), table);
+        self.reword_table(name, to);
         self.forget(
             name,
             format!("was renamed to {to} earlier in this document"),
@@ -190,9 +188,6 @@ impl World {
             rename(&mut constraint.columns);
             constraint.definition = reworded(&constraint.definition);
         }
-        // What the engine makes of these texts is not known before it has.
-        table.create_sql = None;
-        table.dependents.clear();
         let mut stale = Vec::new();
         for view in &mut table.views {
             if view.columns.iter().any(|c| c == from) {
@@ -201,10 +196,12 @@ impl World {
             }
         }
         for view in stale {
+            let reworded = self.reworded_view(&view, name, from, to);
             if let Some(view) = self.views.get_mut(&view) {
-                view.definition.clear();
+                view.definition = reworded.unwrap_or_default();
             }
         }
+        self.reword_column(name, from, to);
         let (old, new) = (
             (name.clone(), from.to_owned()),
             (name.clone(), to.to_owned()),

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::texts::Texts;
 use super::{Column, DualWrite, Schema, Table, TableName, View};
 use crate::dialect::create_table::{CreateTable, EditError};
 use crate::dialect::quote::{CHARACTER_LIMIT, NAME_LIMIT};
@@ -70,6 +71,8 @@ pub struct World {
     pub(super) added: BTreeMap<(TableName, String), Option<String>>,
     /// Columns that the document dropped.
     pub(super) dropped: BTreeSet<(TableName, String)>,
+    /// SQLite: what is known of its texts beside them.
+    pub(super) texts: Texts,
 }
 
 impl World {
@@ -133,6 +136,7 @@ impl World {
             relations,
             added: BTreeMap::new(),
             dropped: BTreeSet::new(),
+            texts: Texts::new(known),
         }
     }
 

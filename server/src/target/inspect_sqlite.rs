@@ -7,7 +7,7 @@ use bellows::dialect::create_table::CreateTable;
 use bellows::dialect::reads;
 use bellows::document::Engine;
 use bellows::schema::{
-    Column, Constraint, ConstraintKind, DualWrite, Index, Schema, Table, TableName, View, ViewUse,
+    Column, ConstraintKind, DualWrite, Index, Schema, Table, TableName, View, ViewUse,
     is_dual_write_trigger,
 };
 use sqlx::{Row as _, SqliteConnection, SqlitePool};
@@ -24,7 +24,7 @@ pub(super) async fn inspect(pool: &SqlitePool, version: u32) -> Result<Schema, T
     let mut tables: BTreeMap<TableName, Table> = BTreeMap::new();
     columns(&mut tx, &mut tables).await?;
     indexes(&mut tx, &mut tables).await?;
-    foreign_keys(&mut tx, &mut tables).await?;
+    constraints(&mut tables);
     dependents(&mut tx, &mut tables).await?;
     count(&mut tx, &mut tables).await?;
     let views = views(&mut tx).await?;
@@ -128,7 +128,7 @@ async fn indexes(
                 predicate: partial.then(|| predicate(&definition)).flatten(),
                 valid: true,
                 definition: definition.clone(),
-                // An unnamed constraint has no other name than its index's.
+                // Until the table's text says what the constraint is called.
                 constraint: backs.then(|| index_name.clone()),
                 ..Index::default()
             });
@@ -145,86 +145,51 @@ async fn indexes(
             index.columns.push(column.or(text).unwrap_or_default());
         }
     }
-    for table in tables.values_mut() {
-        for index in table.indexes.iter().filter(|i| i.constraint.is_some()) {
-            table.constraints.push(Constraint {
-                name: index.name.clone(),
-                kind: ConstraintKind::Unique,
-                columns: index.columns.clone(),
-                definition: format!("UNIQUE ({})", quoted(&index.columns)),
-                validated: true,
-                references: None,
-            });
-        }
-    }
     Ok(())
 }
 
-async fn foreign_keys(
-    conn: &mut SqliteConnection,
-    tables: &mut BTreeMap<TableName, Table>,
-) -> Result<(), sqlx::Error> {
-    let mut pointers: Vec<(String, TableName, String)> = Vec::new();
-    for row in rows(
-        conn,
-        "SELECT l.name, f.id, f.\"table\", group_concat(json_quote(f.\"from\")),
-                group_concat(json_quote(f.\"to\")), f.on_update, f.on_delete
-         FROM pragma_table_list l JOIN pragma_foreign_key_list(l.name) f
-         WHERE {ours} GROUP BY l.name, f.id ORDER BY l.name, f.id",
-    )
-    .await?
-    {
-        let table_name = name(row.try_get(0)?);
-        let other: String = row.try_get(2)?;
-        let columns: Vec<String> = list(row.try_get(3)?)?;
-        // Without columns of its own the reference means the other table's primary key.
-        let theirs: Vec<Option<String>> = list(row.try_get(4)?)?;
-        let theirs: Vec<String> = theirs.into_iter().flatten().collect();
-        let given = tables
-            .get(&table_name)
-            .and_then(|table| CreateTable::parse(table.create_sql.as_deref()?).ok())
-            .and_then(|text| text.foreign_key_name(&columns, &other));
-        let constraint = match given {
-            Some(name) => name,
-            None => format!("{}_fk_{}", table_name.name, row.try_get::<i64, _>(1)?),
+/// The constraints that the texts of the tables say: the catalogue has no list with their names.
+fn constraints(tables: &mut BTreeMap<TableName, Table>) {
+    let names: Vec<TableName> = tables.keys().cloned().collect();
+    let spelled = |name: TableName| {
+        let same = |n: &&TableName| n.name.eq_ignore_ascii_case(&name.name);
+        names.iter().find(same).cloned().unwrap_or(name)
+    };
+    let mut pointers: Vec<(TableName, TableName, String)> = Vec::new();
+    for (table_name, table) in tables.iter_mut() {
+        let Some(Ok(text)) = table.create_sql.as_deref().map(CreateTable::parse) else {
+            continue;
         };
-        let mut definition = format!(
-            "FOREIGN KEY ({}) REFERENCES {}",
-            quoted(&columns),
-            quoted(std::slice::from_ref(&other))
-        );
-        if !theirs.is_empty() {
-            definition += &format!(" ({})", quoted(&theirs));
-        }
-        for (when, what) in [
-            ("UPDATE", row.try_get::<String, _>(5)?),
-            ("DELETE", row.try_get::<String, _>(6)?),
-        ] {
-            if what != "NO ACTION" {
-                definition += &format!(" ON {when} {what}");
+        for listed in text.constraints() {
+            let mut constraint = listed.constraint;
+            constraint.references = constraint.references.map(spelled);
+            if let Some(target) = &constraint.references {
+                pointers.push((target.clone(), table_name.clone(), constraint.name.clone()));
             }
-        }
-        pointers.push((other.clone(), table_name.clone(), constraint.clone()));
-        if let Some(table) = tables.get_mut(&table_name) {
-            table.constraints.push(Constraint {
-                name: constraint,
-                kind: ConstraintKind::ForeignKey,
-                columns,
-                definition,
-                validated: true,
-                references: Some(name(other)),
-            });
+            if constraint.kind == ConstraintKind::Unique {
+                let same = |columns: &[String]| {
+                    columns.len() == constraint.columns.len()
+                        && columns
+                            .iter()
+                            .zip(&constraint.columns)
+                            .all(|(a, b)| a.eq_ignore_ascii_case(b))
+                };
+                let index = table
+                    .indexes
+                    .iter_mut()
+                    .find(|i| i.definition.is_empty() && same(&i.columns));
+                if let Some(index) = index {
+                    index.constraint = Some(constraint.name.clone());
+                }
+            }
+            table.constraints.push(constraint);
         }
     }
     for (to, from, constraint) in pointers {
-        let target = tables
-            .iter_mut()
-            .find(|(name, _)| name.name.eq_ignore_ascii_case(&to));
-        if let Some((_, table)) = target {
+        if let Some(table) = tables.get_mut(&to) {
             table.referenced_by.push((from, constraint));
         }
     }
-    Ok(())
 }
 
 async fn dependents(
@@ -352,10 +317,6 @@ async fn count(
         }
     }
     Ok(())
-}
-
-fn list<T: serde::de::DeserializeOwned>(text: &str) -> Result<Vec<T>, sqlx::Error> {
-    serde_json::from_str(&format!("[{text}]")).map_err(|error| sqlx::Error::Decode(error.into()))
 }
 
 fn quoted(names: &[String]) -> String {

@@ -22,3 +22,4 @@ mod pattern_rows;
 mod patterns;
 mod shadow;
 mod shadow_patterns;
+mod sqlite_rebuild;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bellows::dialect::types;
 use bellows::document::{Engine, Migration, Phase, emit};
 use bellows::operation::{DropView, EnableDualWrite, Loss, Operation, samples};
-use bellows::schema::{ConstraintKind, Schema, Table, TableName, World};
+use bellows::schema::{Schema, Table, TableName, World};
 use bellows_server::executor::{self, Outcome, control};
 
 use crate::support::{TestTarget, apply};
@@ -114,12 +114,7 @@ fn outline(engine: Engine, table: &Table) -> BTreeMap<String, String> {
             out.insert(format!("index {}", index.name), format!("{what:?}"));
         }
     }
-    // SQLite's catalogue has a name for none of them, and its text is read for the keys.
-    let named = table
-        .constraints
-        .iter()
-        .filter(|c| engine != Engine::Sqlite || c.kind == ConstraintKind::ForeignKey);
-    for constraint in named {
+    for constraint in &table.constraints {
         let what = (constraint.kind, &constraint.columns, constraint.validated);
         out.insert(
             format!("constraint {}", constraint.name),
@@ -152,7 +147,7 @@ pub fn outlines(schema: &Schema) -> Outlines {
 }
 
 /// Definitions with the columns in an order: one that was dropped and added again stands last.
-fn whole(schema: &Schema) -> Schema {
+pub fn whole(schema: &Schema) -> Schema {
     let mut schema = schema.clone();
     for table in schema.tables.values_mut() {
         table.columns.sort_by(|a, b| a.name.cmp(&b.name));

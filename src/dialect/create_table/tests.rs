@@ -63,20 +63,72 @@ fn defaults_are_replaced_whole() {
 }
 
 #[test]
-fn foreign_keys_have_the_names_that_they_were_given() {
+fn constraints_go_by_their_names_or_by_what_they_are() {
     let table = CreateTable::parse(
-        "CREATE TABLE t (a INT CONSTRAINT nn NOT NULL CONSTRAINT a_fk REFERENCES p, b, c, \
-         d REFERENCES p, CONSTRAINT \"b c\" FOREIGN KEY (B, \"c\") REFERENCES [p 2] (x, y))",
+        "CREATE TABLE \"t\" (a INT CONSTRAINT nn NOT NULL CONSTRAINT a_fk REFERENCES p, b UNIQUE ON \
+         CONFLICT replace /* why */ CHECK (b > 0) check (b < 9), c DEFAULT 1, \
+         d REFERENCES p ( x ) on delete set null deferrable initially deferred, 'e f' PRIMARY KEY, \
+         CONSTRAINT \"b c\" FOREIGN KEY (B, \"c\") REFERENCES [p 2] (x, y), \
+         UNIQUE (a, c COLLATE NOCASE), CHECK (a <> c -- both\n))",
     )
     .unwrap();
-    let name = |columns: &[&str], target| {
-        let columns: Vec<String> = columns.iter().map(|c| (*c).to_owned()).collect();
-        table.foreign_key_name(&columns, target)
+    let lines: Vec<String> = table
+        .constraints()
+        .iter()
+        .map(|c| {
+            let k = &c.constraint;
+            format!("{} {} {} {:?}", k.name, c.named, k.definition, k.columns)
+        })
+        .collect();
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    a_fk true FOREIGN KEY ("a") REFERENCES "p" ["a"]
+    t_b_key false UNIQUE ("b") ON CONFLICT REPLACE ["b"]
+    t_b_check false CHECK (b > 0) ["b"]
+    t_b_check1 false CHECK (b < 9) ["b"]
+    t_d_fkey false FOREIGN KEY ("d") REFERENCES "p" ("x") ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED ["d"]
+    b c true FOREIGN KEY ("B", "c") REFERENCES "p 2" ("x", "y") ["B", "c"]
+    t_a_c_key false UNIQUE (a, c COLLATE NOCASE) ["a", "c"]
+    t_a_c_check false CHECK (a <> c ) ["a", "c"]
+    "#);
+}
+
+#[test]
+fn what_has_no_name_is_dropped_by_what_it_is_and_the_rest_keeps_its_name() {
+    let table = "CREATE TABLE t (a INT CHECK (a > 0) CHECK (a > 1) NOT NULL, CHECK (a > 2), b UNIQUE)";
+    let dropped = |names: &[&str]| {
+        let mut text = CreateTable::parse(table).unwrap();
+        for name in names {
+            text.drop_constraint(name).unwrap();
+        }
+        text.text("t")
     };
-    assert_eq!(name(&["a"], "p").as_deref(), Some("a_fk"));
-    assert_eq!(name(&["b", "c"], "p 2").as_deref(), Some("b c"));
-    assert_eq!(name(&["d"], "p"), None);
-    assert_eq!(name(&["b"], "p 2"), None);
+    assert_eq!(
+        dropped(&["t_b_key", "T_A_Check"]),
+        "CREATE TABLE t (a INT CONSTRAINT t_a_check1 CHECK (a > 1) NOT NULL, CONSTRAINT t_a_check2 CHECK (a > 2), b)"
+    );
+    assert_eq!(
+        dropped(&["t_a_check", "t_a_check2", "t_a_check1"]),
+        "CREATE TABLE t (a INT NOT NULL, b UNIQUE)"
+    );
+    let none = CreateTable::parse(table).unwrap().drop_constraint("x");
+    assert_eq!(
+        none.unwrap_err().to_string(),
+        "its definition has no constraint x; there is t_a_check (CHECK (a > 0)), t_a_check1 (CHECK (a > 1)), t_a_check2 (CHECK (a > 2)), t_b_key (UNIQUE (\"b\"))"
+    );
+}
+
+#[test]
+fn columns_called_by_the_tables_name_do_not_depend_on_it() {
+    let table = CreateTable::parse(
+        "CREATE TABLE t (a INT CHECK (t.a > 0 AND \"T\" . a < 9 /* t.a */), t INT, CHECK (t.t <> 't.a'))",
+    )
+    .unwrap();
+    assert!(table.calls_itself().is_some_and(|item| item.starts_with("a INT")));
+    assert_eq!(
+        table.text("new"),
+        "CREATE TABLE new (a INT CHECK (a > 0 AND  a < 9 /* t.a */), t INT, CHECK (t <> 't.a'))"
+    );
+    assert!(table.text("t").contains("(t.a > 0 AND"));
 }
 
 #[test]
