@@ -142,10 +142,11 @@ impl Renaming<'_> {
     pub fn text(&self, sql: &str) -> Option<String> {
         let tokens = lexer::tokens(ENGINE, sql).ok()?;
         let tokens: Vec<Token<'_>> = tokens.into_iter().filter(Token::counts).collect();
-        let kind = tokens
-            .iter()
-            .take(4)
-            .find(|t| ["table", "index", "trigger", "view"].iter().any(|w| t.is(w)))?;
+        let kind = tokens.iter().take(4).find(|t| {
+            ["table", "index", "trigger", "view"]
+                .iter()
+                .any(|w| t.is(w))
+        })?;
         let mut edits = Vec::new();
         if kind.is("table") {
             self.in_table(&tokens, &mut edits)?;
@@ -274,11 +275,10 @@ impl Renaming<'_> {
         let written = tokens.first().filter(|t| t.is("insert") || t.is("replace"));
         let target = written.and_then(|_| places.first());
         let inserts = target.is_some_and(|p| self.own(&p.table));
-        let lists = target.map(|p| column_lists(tokens, p.at)).unwrap_or_default();
-        let read: Vec<&Place> = places
-            .iter()
-            .skip(usize::from(target.is_some()))
-            .collect();
+        let lists = target
+            .map(|p| column_lists(tokens, p.at))
+            .unwrap_or_default();
+        let read: Vec<&Place> = places.iter().skip(usize::from(target.is_some())).collect();
         let reads = read.iter().any(|p| self.own(&p.table));
         for (i, token) in tokens.iter().enumerate() {
             if !self.is(token) || places.iter().any(|p| p.at == i) {
@@ -340,9 +340,7 @@ impl Renaming<'_> {
         if is("excluded") {
             return Some(inserts);
         }
-        let by_alias = places
-            .iter()
-            .find(|p| p.alias.as_deref().is_some_and(&is));
+        let by_alias = places.iter().find(|p| p.alias.as_deref().is_some_and(&is));
         let found = by_alias.or_else(|| places.iter().find(|p| is(&p.table)))?;
         Some(self.own(&found.table))
     }

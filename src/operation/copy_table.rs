@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::backfill::walk;
 use super::behave::{Behave, Draft, Subject, Undo};
 use super::default;
-use super::shadow::{Texts, named, qualified};
+use super::shadow::{Texts, named, qualified, sqlite as links};
+use super::sqlite;
 use crate::dialect::expression;
 use crate::document::{Conversion, Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::plan::{Action, Lock, Statement};
@@ -111,10 +112,7 @@ pub(super) fn engine_refusal(engine: Engine) -> Result<(), Refusal> {
             "table",
             "on MySQL and MariaDB Bellows does not copy tables: every RENAME, trigger and foreign key commits by itself there, so a swap could end half done, and foreign keys that cascade fire no triggers; use gh-ost or pt-online-schema-change for what ALTER TABLE cannot do in place",
         )),
-        Engine::Sqlite => Err(Refusal::new(
-            "table",
-            "a shadow table needs writers beside the copy, and SQLite has one writer at a time; its tables are made anew in one transaction instead: write the change itself (change_column_type, add_check, ...), and it is done that way",
-        )),
+        Engine::Sqlite => Ok(()),
     }
 }
 
@@ -247,8 +245,10 @@ impl CopyTable {
                 || target.indexes.iter().any(|i| {
                     i.unique && i.valid && !i.expressions && i.predicate.is_none() && is(&i.columns)
                 });
+            // SQLite calls its rowid nullable, and it never is NULL.
             let nullable = key
                 .iter()
+                .filter(|_| world.engine != Engine::Sqlite || !sqlite::never_null(target, &key))
                 .find(|c| target.column(c).is_some_and(|c| c.nullable));
             if !unique {
                 return Err(Refusal::new(
@@ -374,7 +374,13 @@ impl Behave for CopyTable {
             ));
         }
         let definition = self.definition(world)?;
+        let mut triggers = Vec::new();
+        if world.engine == Engine::Sqlite {
+            links::refuse(world, &table, &definition)?;
+            triggers = links::Link::new(world, &table, &definition).triggers();
+        }
         let entry = world.table_mut("table", &table)?;
+        entry.dependents.extend(triggers);
         if entry.shadows.iter().any(|s| s.target == shadow) {
             return Err(Refusal::new(
                 "shadow",
@@ -388,10 +394,18 @@ impl Behave for CopyTable {
     fn compile(&self, before: &World) -> Result<Vec<Draft>, Refusal> {
         let (table, shadow) = self.names();
         let definition = self.definition(before)?;
-        let texts = Texts::new(before, &table, &definition);
-        let mut install = vec![texts.must_be_empty()];
-        install.extend(texts.install());
         let key = walk(before, &table);
+        let (install, copy, compare) = if before.engine == Engine::Sqlite {
+            let link = links::Link::new(before, &table, &definition);
+            let mut install = vec![link.must_be_empty(), link.tried()];
+            install.extend(link.install());
+            (install, link.copy(key.clone()), link.compare(key))
+        } else {
+            let texts = Texts::new(before, &table, &definition);
+            let mut install = vec![texts.must_be_empty()];
+            install.extend(texts.install());
+            (install, texts.copy(key.clone()), texts.compare(key))
+        };
         let paced = |mut copy: crate::plan::TableCopy| {
             copy.batch_size = self.batch_size;
             copy.pause_ms = self.pause_ms;
@@ -411,11 +425,11 @@ impl Behave for CopyTable {
             .touching(&shadow),
             step(
                 format!("Copy {table} to {shadow}"),
-                Action::Copy(paced(texts.copy(key.clone()))),
+                Action::Copy(paced(copy)),
             ),
             step(
                 format!("Compare {shadow} with {table}"),
-                Action::Compare(paced(texts.compare(key))),
+                Action::Compare(paced(compare)),
             ),
         ])
     }
@@ -423,12 +437,20 @@ impl Behave for CopyTable {
     fn undo(&self, before: &World) -> Result<Undo, Refusal> {
         let (table, shadow) = self.names();
         let definition = self.definition(before)?;
-        let mut statements = Texts::new(before, &table, &definition).remove();
         // It was empty before: what is in it are copies, and old ones would stay beside new ones.
-        statements.push(Statement::brief(
-            format!("TRUNCATE {}", qualified(&shadow)),
-            Lock::AccessExclusive,
-        ));
+        let statements = if before.engine == Engine::Sqlite {
+            let link = links::Link::new(before, &table, &definition);
+            let mut statements = link.remove();
+            statements.push(link.empty());
+            statements
+        } else {
+            let mut statements = Texts::new(before, &table, &definition).remove();
+            statements.push(Statement::brief(
+                format!("TRUNCATE {}", qualified(&shadow)),
+                Lock::AccessExclusive,
+            ));
+            statements
+        };
         Ok(Undo::whole(vec![
             Draft::transaction(
                 format!("Stop keeping {shadow} in step with {table}"),

@@ -99,7 +99,7 @@ impl DropColumn {
         let by_itself = text
             .as_ref()
             .is_some_and(|t| t.is_key_by_itself(&self.column));
-        let mut first = Vec::new();
+        let mut first = shadow::leave_column(before, table, &self.column);
         for dual_write in before.dual_writes(table, &self.column) {
             first.extend(dual_write::remove(before.engine, table, dual_write));
         }

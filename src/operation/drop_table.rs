@@ -151,7 +151,10 @@ impl Behave for DropTable {
                     targets(known, &name).iter().fold(draft, Draft::touching),
                 ]);
             }
-            Engine::Sqlite => statements.push(sqlite::write(sql)),
+            Engine::Sqlite => {
+                statements.extend(shadow::leave_table(before, &name));
+                statements.push(sqlite::write(sql));
+            }
         }
         let draft = Draft::transaction(format!("Drop table {name}"), &name, statements);
         let sources = before

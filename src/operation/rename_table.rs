@@ -100,6 +100,14 @@ impl Behave for RenameTable {
                 "a table is renamed within its schema; move it with ALTER TABLE ... SET SCHEMA (custom_sql)",
             ));
         }
+        if let Some(trigger) = world.upserts_into(&from) {
+            return Err(Refusal::new(
+                "table",
+                format!(
+                    "the trigger {trigger} says INSERT INTO {from} ... DO UPDATE SET ... excluded, and SQLite, when it renames the table, makes of excluded the row that is there: every upsert would change nothing without a word. Drop that trigger before this and make it again after it (custom_sql)"
+                ),
+            ));
+        }
         world.rename_table(&from, &to)
     }
 

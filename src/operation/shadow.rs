@@ -10,6 +10,7 @@ use crate::plan::{Lock, RowLock, Statement};
 use crate::schema::{Shadow, TableName, World};
 
 mod batches;
+pub(super) mod sqlite;
 
 /// Types without an equality that everybody agrees on: compared by their text.
 const BY_TEXT: &[&str] = &[
@@ -61,8 +62,16 @@ pub(super) fn leave_column(world: &World, table: &TableName, column: &str) -> Ve
         .unwrap_or_default()
         .iter()
         .filter(|shadow| shadow.reads(column))
-        .flat_map(|shadow| Texts::new(world, table, shadow).remove())
+        .flat_map(|shadow| remove(world, table, shadow))
         .collect()
+}
+
+/// What takes the triggers of a copy away.
+fn remove(world: &World, source: &TableName, shadow: &Shadow) -> Vec<Statement> {
+    if world.engine == Engine::Sqlite {
+        return sqlite::Link::new(world, source, shadow).remove();
+    }
+    Texts::new(world, source, shadow).remove()
 }
 
 /// What ends the copies into a table, before it goes. They do not come back with it, for it comes
@@ -71,7 +80,7 @@ pub(super) fn leave_table(world: &World, target: &TableName) -> Vec<Statement> {
     world
         .copies_into(target)
         .into_iter()
-        .flat_map(|(source, shadow)| Texts::new(world, source, shadow).remove())
+        .flat_map(|(source, shadow)| remove(world, source, shadow))
         .collect()
 }
 

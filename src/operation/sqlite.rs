@@ -196,6 +196,12 @@ fn begins_with(sql: &str, kind: &str) -> bool {
         .any(|t| t.is(kind))
 }
 
+/// Whether the key's columns are never NULL, whatever they are declared as: the rowid, or the key
+/// of a table without one.
+pub(super) fn never_null(table: &Table, key: &[String]) -> bool {
+    key == table.primary_key && (has_integer_key(table) || without_rowid(table))
+}
+
 /// Whether a column is the rowid itself.
 fn has_integer_key(table: &Table) -> bool {
     match table.primary_key.as_slice() {

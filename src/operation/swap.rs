@@ -11,6 +11,7 @@ use crate::schema::{
 };
 
 mod attributes;
+pub(super) mod sqlite;
 
 /// The comment on a foreign key that a swap made, by which the way back knows it.
 const MADE: &str = "made when the table took its place";

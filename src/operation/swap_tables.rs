@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use super::backfill::walk;
 use super::behave::{Behave, Draft, Subject, Undo};
 use super::copy_table::{always_identity, engine_refusal, is_computed};
+use super::shadow::sqlite::Link;
 use super::shadow::{Texts, named};
-use super::swap::Swap;
+use super::swap::{self, Swap};
 use crate::dialect::expression;
-use crate::document::{Conversion, Field, FieldKind, PhaseKind, Shape};
+use crate::document::{Conversion, Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::plan::Action;
 use crate::schema::{Refusal, Shadow, Table, TableName, World};
 
@@ -294,14 +295,35 @@ impl Behave for SwapTables {
             }
         }
         let (table, shadow, old, reverse) = (known.table, known.shadow, known.old, known.reverse);
+        if world.engine == Engine::Sqlite {
+            swap::sqlite::refuse(world, &table, &shadow)?;
+        }
         world.add_relation("oldName", &table, &old.name)?;
         world.swap_tables(&table, &shadow, &old)?;
-        world.table_mut("table", &table)?.shadows = vec![reverse];
+        let mut triggers = Vec::new();
+        if world.engine == Engine::Sqlite {
+            triggers = Link::new(world, &table, &reverse).triggers();
+        }
+        let entry = world.table_mut("table", &table)?;
+        entry.dependents.extend(triggers);
+        entry.shadows = vec![reverse];
         Ok(())
     }
 
     fn compile(&self, before: &World) -> Result<Vec<Draft>, Refusal> {
         let known = self.known(before)?;
+        let title = format!("Put {} in the place of {}", known.shadow, known.table);
+        if before.engine == Engine::Sqlite {
+            let link = Link::new(before, &known.table, &known.link);
+            return Ok(vec![
+                Draft {
+                    title: format!("Compare {} with {}", known.shadow, known.table),
+                    tables: vec![known.table.clone(), known.shadow.clone()],
+                    action: Action::Compare(link.compare(walk(before, &known.table))),
+                },
+                known.on_sqlite(before).forward(title),
+            ]);
+        }
         let swap = known.swap(before);
         let texts = Texts::new(before, &known.table, &known.link);
         let compare = texts.compare(walk(before, &known.table));
@@ -311,10 +333,7 @@ impl Behave for SwapTables {
                 tables: vec![known.table.clone(), known.shadow.clone()],
                 action: Action::Compare(compare),
             },
-            swap.draft(
-                format!("Put {} in the place of {}", known.shadow, known.table),
-                swap.forward(),
-            ),
+            swap.draft(title, swap.forward()),
         ];
         drafts.extend(swap.validate(true));
         Ok(drafts)
@@ -322,11 +341,12 @@ impl Behave for SwapTables {
 
     fn undo(&self, before: &World) -> Result<Undo, Refusal> {
         let known = self.known(before)?;
+        let title = format!("Put {} back in its place", known.table);
+        if before.engine == Engine::Sqlite {
+            return Ok(Undo::whole(vec![known.on_sqlite(before).back(title)]));
+        }
         let swap = known.swap(before);
-        let mut drafts = vec![swap.draft(
-            format!("Put {} back in its place", known.table),
-            swap.back(),
-        )];
+        let mut drafts = vec![swap.draft(title, swap.back())];
         drafts.extend(swap.validate(false));
         Ok(Undo::whole(drafts))
     }
@@ -344,6 +364,17 @@ impl Behave for SwapTables {
 }
 
 impl Known<'_> {
+    fn on_sqlite<'a>(&'a self, world: &'a World) -> swap::sqlite::Swap<'a> {
+        swap::sqlite::Swap {
+            world,
+            table: &self.table,
+            shadow: &self.shadow,
+            old: &self.old,
+            link: &self.link,
+            reverse: &self.reverse,
+        }
+    }
+
     fn swap<'a>(&'a self, world: &'a World) -> Swap<'a> {
         Swap {
             world,

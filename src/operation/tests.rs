@@ -31,11 +31,32 @@ fn stage(operation: &Operation, world: &mut World) {
     if !copies || only_on_postgres(operation, world.engine) {
         return;
     }
-    let make = CustomSql {
-        sql: "CREATE TABLE users_new (LIKE users INCLUDING ALL)".into(),
-        rollback_sql: None,
-    };
-    make.apply(world).unwrap();
+    if world.engine == Engine::Sqlite {
+        let columns = [
+            "id", "name", "email", "team_id", "nickname", "login", "handle",
+        ];
+        let make = CreateTable {
+            table: "users_new".into(),
+            columns: columns
+                .iter()
+                .map(|name| NewColumn {
+                    name: (*name).into(),
+                    data_type: if *name == "id" { "INTEGER" } else { "TEXT" }.into(),
+                    nullable: *name != "name",
+                    default_value: None,
+                    primary_key: *name == "id",
+                })
+                .collect(),
+            constraints: Vec::new(),
+        };
+        make.apply(world).unwrap();
+    } else {
+        let make = CustomSql {
+            sql: "CREATE TABLE users_new (LIKE users INCLUDING ALL)".into(),
+            rollback_sql: None,
+        };
+        make.apply(world).unwrap();
+    }
     if matches!(operation, Operation::SwapTables(_)) {
         CopyTable::sample().apply(world).unwrap();
     }
@@ -46,7 +67,7 @@ fn only_on_postgres(operation: &Operation, engine: Engine) -> bool {
     matches!(
         operation,
         Operation::CopyTable(_) | Operation::SwapTables(_)
-    ) && engine != Engine::PostgreSql
+    ) && engine.is_mysql_family()
 }
 
 fn render(out: &mut String, heading: &str, drafts: &[Draft]) {

@@ -1,6 +1,8 @@
 //! extract-table: what a JSON column, an array or several columns hold becomes rows of a table of
 //! their own, which is kept in step until nobody uses the columns any more.
 
+mod sqlite;
+
 use super::form::{Form, custom, phase, validation};
 use super::values_of::{Source, Target, source, targets};
 use crate::dialect::quote;
@@ -84,9 +86,7 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
         Engine::MySql | Engine::MariaDb => Some(
             "On MySQL and MariaDB Bellows does not keep a table in step with another one, for foreign keys that cascade fire no triggers there; write both places from the application, and copy the rest by custom_sql.",
         ),
-        Engine::Sqlite => Some(
-            "On SQLite Bellows does not keep a table in step with another one; create the table, copy into it by custom_sql in one transaction, and drop the column.",
-        ),
+        Engine::Sqlite => return sqlite::expand(form),
     };
     if let Some(why) = why {
         form.refuse("", why.to_owned());
@@ -116,8 +116,11 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
     ))
 }
 
-/// The key's columns: as they are called in the table and in the new one, and their types.
-fn keys(form: &mut Form<'_>, table: &TableName) -> Vec<(String, String, String)> {
+/// A column of the key: as it is called in the table and in the new one, and its type.
+type Key = (String, String, String);
+
+/// The key's columns.
+fn keys(form: &mut Form<'_>, table: &TableName) -> Vec<Key> {
     let known = form.table_of_form();
     let key = match known {
         Some(known) => known.primary_key.clone(),

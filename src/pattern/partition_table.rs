@@ -101,7 +101,9 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
         Engine::MySql | Engine::MariaDb => Some(
             "On MySQL and MariaDB ALTER TABLE ... PARTITION BY copies the table while nobody can write it, and Bellows does not copy tables there; use pt-online-schema-change or gh-ost.",
         ),
-        Engine::Sqlite => Some("SQLite has no partitioned tables."),
+        Engine::Sqlite => Some(
+            "SQLite has no partitioned tables: a file has one writer whatever its tables are, and no part of a table goes faster than its rows. An index on the column finds a range as fast (add-index); old rows are deleted in batches of their key (DELETE ... WHERE id IN (SELECT id ... LIMIT 1000), again and again); what must be dropped as a whole belongs into a file of its own (ATTACH), beside a view that reads both.",
+        ),
     };
     if let Some(why) = why {
         form.refuse("", why.to_owned());

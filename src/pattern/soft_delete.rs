@@ -217,7 +217,10 @@ fn live_unique(
         if !plain {
             form.refuse(
                 "liveUnique",
-                format!("{} is no plain list of columns: make it anew by hand.", index.name),
+                format!(
+                    "{} is no plain list of columns: make it anew by hand.",
+                    index.name
+                ),
             );
             continue;
         }

@@ -1,6 +1,8 @@
 //! The values that a JSON column, an array or several columns hold, as an item of FROM. NULL, the
 //! JSON null and an empty array hold none; a JSON value that stands alone is one.
 
+pub(super) mod sqlite;
+
 use super::form::Form;
 use crate::dialect::quote;
 use crate::document::Engine;

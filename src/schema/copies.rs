@@ -1,6 +1,22 @@
 //! Tables that are kept in step with others, as a document changes them.
 
-use super::{Refusal, Shadow, TableName, World};
+use super::{Refusal, Shadow, Table, TableName, World};
+use crate::document::Engine;
+
+impl Table {
+    /// Parts with copies that are no longer kept in step, and with SQLite's triggers for them.
+    pub(super) fn part_with(&mut self, over: impl Fn(&Shadow) -> bool) {
+        let gone: Vec<String> = self
+            .shadows
+            .iter()
+            .filter(|s| over(s))
+            .flat_map(Shadow::sqlite_triggers)
+            .collect();
+        self.shadows.retain(|s| !over(s));
+        self.dependents
+            .retain(|sql| !gone.iter().any(|name| sql.contains(name.as_str())));
+    }
+}
 
 impl World {
     /// The copies into that table, each with the table whose triggers write it.
@@ -73,6 +89,7 @@ impl World {
         is.views = std::mem::take(&mut was.views);
         is.referenced_by = std::mem::take(&mut was.referenced_by);
         is.triggers = was.triggers.clone();
+        self.swap_texts((&mut was, table, old), (&mut is, shadow, table));
         self.tables.remove(shadow);
         self.relations
             .remove(&(shadow.schema.clone(), shadow.name.clone()));
@@ -96,6 +113,9 @@ impl World {
         }
         if is_whole {
             self.whole.insert(table.clone());
+        }
+        if self.engine == Engine::Sqlite {
+            self.list_constraints();
         }
         Ok(())
     }

@@ -21,7 +21,8 @@ use serde::{Deserialize, Serialize};
 
 pub use attached::{Attached, AttachedSequence, AttachedTrigger, Policy};
 pub use dual_write::{TRIGGER_STEM, is_dual_write_trigger};
-pub use shadow::{SHADOW_STEM, Shadow, is_shadow_trigger};
+pub use shadow::{SHADOW_STEM, Shadow, is_shadow_trigger, sqlite_shadow_triggers};
+pub(crate) use texts::{created, is_bellows_trigger};
 pub use world::{Refusal, World};
 
 use crate::document::Engine;

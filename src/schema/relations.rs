@@ -83,7 +83,7 @@ impl World {
         self.give_names_back(name, &table);
         self.tables.remove(name);
         for other in self.tables.values_mut() {
-            other.shadows.retain(|s| s.target != *name);
+            other.part_with(|s| s.target == *name);
         }
         self.forget(name, "was dropped earlier in this document".to_owned());
         Ok(())

@@ -19,6 +19,12 @@ pub fn is_shadow_trigger(name: &str) -> bool {
     name.starts_with(SHADOW_STEM)
 }
 
+/// The names of SQLite's triggers for what they have in common: one each for an insert, an update
+/// and a delete.
+pub fn sqlite_shadow_triggers(trigger: &str) -> [String; 3] {
+    ["insert", "update", "delete"].map(|event| format!("{trigger}_{event}"))
+}
+
 /// A table that is kept in step with the one whose triggers these are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -60,6 +66,11 @@ impl Shadow {
     /// The name of the trigger that follows a TRUNCATE.
     pub fn truncate_trigger(&self) -> String {
         format!("{}_truncate", self.trigger)
+    }
+
+    /// The names of SQLite's triggers: after an insert, an update and a delete.
+    pub fn sqlite_triggers(&self) -> [String; 3] {
+        sqlite_shadow_triggers(&self.trigger)
     }
 
     /// The expression of one of the target's columns.
@@ -104,6 +115,15 @@ impl Shadow {
         // Lists of texts: writing them as JSON cannot fail.
         let json = serde_json::to_string(self).unwrap_or_default();
         format!("{MARK}{json}")
+    }
+
+    /// Reads a definition out of a trigger's text; `None` where it holds none.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let json = &text[text.find(MARK)? + MARK.len()..];
+        serde_json::Deserializer::from_str(json)
+            .into_iter::<Shadow>()
+            .next()
+            .and_then(Result::ok)
     }
 
     /// Reads a definition out of a function's comment; `None` where there is none to read.

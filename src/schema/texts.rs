@@ -3,8 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Constraint, ConstraintKind, Schema, TableName, World};
+use super::{
+    Constraint, ConstraintKind, Schema, Table, TableName, World, is_dual_write_trigger,
+    is_shadow_trigger,
+};
 use crate::dialect::create_table::CreateTable;
+use crate::dialect::expression;
 use crate::dialect::lexer;
 use crate::dialect::renamed::{self, Columns, Renaming};
 use crate::document::Engine;
@@ -14,6 +18,8 @@ use crate::document::Engine;
 pub(super) struct Texts {
     /// The columns of every table, to tell what a name means in a trigger.
     columns: Columns,
+    /// Every trigger that says `excluded`, with its text.
+    upserts: BTreeMap<String, String>,
     /// By table, texts of its indexes and triggers that the engine has reworded by the time that
     /// the table is made anew.
     reworded: BTreeMap<TableName, BTreeSet<String>>,
@@ -26,19 +32,47 @@ impl Texts {
             for (name, table) in &schema.tables {
                 let columns = table.columns.iter().map(|c| c.name.clone()).collect();
                 texts.columns.insert(name.name.to_lowercase(), columns);
+                let upserts = table.dependents.iter().filter_map(|sql| {
+                    let (kind, name) = created(sql)?;
+                    let says = expression::mentions(Engine::Sqlite, sql, "excluded");
+                    (kind == "trigger" && says).then(|| (name, sql.clone()))
+                });
+                texts.upserts.extend(upserts);
             }
         }
         texts
     }
 }
 
-/// Whether the text makes a view. A rebuild leaves views alone, and needs no text of theirs.
-fn is_view(sql: &str) -> bool {
-    lexer::significant(Engine::Sqlite, sql)
-        .unwrap_or_default()
+/// What a text creates, in lower case, and what that is called: `("index", "users_email_idx")`.
+pub(crate) fn created(sql: &str) -> Option<(String, String)> {
+    let tokens = lexer::significant(Engine::Sqlite, sql).ok()?;
+    let kinds = ["table", "index", "trigger", "view"];
+    let at = tokens
         .iter()
         .take(3)
-        .any(|t| t.is("view"))
+        .position(|t| kinds.iter().any(|kind| t.is(kind)))?;
+    let mut rest = &tokens[at + 1..];
+    if rest.first().is_some_and(|t| t.is("if")) {
+        rest = rest.get(3..)?;
+    }
+    if rest.get(1).is_some_and(|t| t.is_symbol(".")) {
+        rest = rest.get(2..)?;
+    }
+    Some((
+        tokens[at].text.to_lowercase(),
+        rest.first()?.name(Engine::Sqlite)?,
+    ))
+}
+
+/// Whether a trigger is one of those that Bellows makes.
+pub(crate) fn is_bellows_trigger(name: &str) -> bool {
+    is_dual_write_trigger(name) || is_shadow_trigger(name)
+}
+
+/// Whether the text makes a view. A rebuild leaves views alone, and needs no text of theirs.
+fn is_view(sql: &str) -> bool {
+    created(sql).is_some_and(|(kind, _)| kind == "view")
 }
 
 impl World {
@@ -50,6 +84,20 @@ impl World {
         texts
             .filter(|sql| there.unwrap_or_default().contains(sql))
             .collect()
+    }
+
+    /// The trigger whose upsert into the table SQLite would change with its name: it makes
+    /// `excluded.c` to `t.c`, which is the old row (`renameTableExprCb` in 3.46).
+    pub fn upserts_into(&self, table: &TableName) -> Option<&String> {
+        let into = |sql: &str| {
+            lexer::significant(Engine::Sqlite, sql).is_ok_and(|tokens| {
+                tokens
+                    .windows(2)
+                    .any(|w| w[0].is("into") && w[1].names(Engine::Sqlite, &table.name))
+            })
+        };
+        let found = self.texts.upserts.iter().find(|(_, sql)| into(sql));
+        found.map(|(name, _)| name)
     }
 
     /// Rewords every text for another name of a table. Where it cannot be told what the engine
@@ -147,8 +195,50 @@ impl World {
         self.list_constraints();
     }
 
+    /// What a swap makes of the texts of its two tables: the old one's, and those of the one that
+    /// takes its place.
+    pub(super) fn swap_texts(
+        &mut self,
+        was: (&mut Table, &TableName, &TableName),
+        is: (&mut Table, &TableName, &TableName),
+    ) {
+        if self.engine != Engine::Sqlite {
+            return;
+        }
+        let (stay, follow): (Vec<String>, Vec<String>) = std::mem::take(&mut was.0.dependents)
+            .into_iter()
+            .partition(|sql| created(sql).is_some_and(|(kind, _)| kind == "index"));
+        was.0.dependents = stay;
+        was.0.triggers.clear();
+        // The triggers of Bellows are made anew, the other way round.
+        let bellows = |sql: &String| {
+            created(sql).is_some_and(|(kind, name)| kind == "trigger" && is_bellows_trigger(&name))
+        };
+        for (table, from, to) in [was, (&mut *is.0, is.1, is.2)] {
+            let mut reworded = BTreeSet::new();
+            for sql in &mut table.dependents {
+                if let Some(new) = renamed::table(sql, &from.name, &to.name) {
+                    *sql = new;
+                }
+                reworded.insert(sql.clone());
+            }
+            for index in &mut table.indexes {
+                let new = renamed::table(&index.definition, &from.name, &to.name);
+                index.definition = new.unwrap_or_default();
+            }
+            table.create_sql = table
+                .create_sql
+                .as_deref()
+                .and_then(|sql| CreateTable::parse(sql).ok())
+                .map(|text| text.text(&to.name));
+            self.texts.reworded.insert(to.clone(), reworded);
+        }
+        is.0.dependents
+            .extend(follow.into_iter().filter(|sql| !bellows(sql)));
+    }
+
     /// Those without a name go by their table and columns, which may be called otherwise now.
-    fn list_constraints(&mut self) {
+    pub(super) fn list_constraints(&mut self) {
         let mut said: Vec<(TableName, Vec<Constraint>)> = Vec::new();
         for (name, table) in &self.tables {
             let text = table.create_sql.as_deref().map(CreateTable::parse);
@@ -172,9 +262,9 @@ impl World {
                 continue;
             };
             for index in table.indexes.iter_mut().filter(|i| i.constraint.is_some()) {
-                let own = constraints.iter().find(|c| {
-                    c.kind == ConstraintKind::Unique && c.columns == index.columns
-                });
+                let own = constraints
+                    .iter()
+                    .find(|c| c.kind == ConstraintKind::Unique && c.columns == index.columns);
                 index.constraint = own.map(|c| c.name.clone());
             }
             table.constraints = constraints;

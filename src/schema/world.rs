@@ -318,7 +318,7 @@ impl World {
         table.columns.retain(|c| c.name != column);
         table.constraints.retain(|c| !named(&c.columns));
         table.dual_writes.retain(|d| !d.names(column));
-        table.shadows.retain(|s| !s.reads(column));
+        table.part_with(|s| s.reads(column));
         if named(&table.primary_key) {
             table.primary_key.clear();
         }

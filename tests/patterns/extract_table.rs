@@ -57,6 +57,37 @@ fn arrays_and_repeated_columns_become_rows() {
 }
 
 #[test]
+fn on_sqlite_values_come_out_of_json_and_repeated_columns() {
+    let mut known = schema();
+    known.engine = Engine::Sqlite;
+    let extract =
+        |fields: &[(&str, &str)]| shown("extract-table", Engine::Sqlite, Some(&known), fields);
+    let objects = extract(&[
+        ("table", "users"),
+        ("columns", "addresses"),
+        ("newTable", "user_addresses"),
+        (
+            "fields",
+            "street text, it's numeric, main boolean, lines jsonb",
+        ),
+        ("soak", "0"),
+    ]);
+    let array = extract(&[
+        ("table", "users"),
+        ("columns", "Tags"),
+        ("newTable", "user_tags"),
+        ("valueColumn", "tag"),
+        ("misfits", "skip"),
+    ]);
+    let repeated = extract(&[
+        ("table", "users"),
+        ("columns", "phone1, phone2"),
+        ("newTable", "phones"),
+    ]);
+    insta::assert_snapshot!(format!("{objects}\n--\n{array}\n--\n{repeated}"));
+}
+
+#[test]
 fn what_cannot_be_extracted_is_said() {
     let known = schema();
     let said = |fields: &[(&str, &str)]| {

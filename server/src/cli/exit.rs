@@ -119,6 +119,8 @@ impl CliError {
 
 fn of_target(error: &TargetError) -> Exit {
     match error {
+        // Nothing was done, and it can go on once whoever has the lock is done.
+        error if error.is_locked() => Exit::Stopped,
         TargetError::Url(_) | TargetError::Version { .. } => Exit::Wrong,
         TargetError::Connect { .. }
         | TargetError::Query(_)

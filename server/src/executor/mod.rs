@@ -24,6 +24,7 @@ mod recovery;
 mod run;
 mod session;
 mod shadow;
+mod shadow_sqlite;
 mod steps;
 mod undo;
 mod walk;
@@ -196,6 +197,15 @@ async fn perform(
         let control = control.clone();
         let error = match attempt(target, id, &task, options, sink, control).await {
             Err(error) if error.is_lost() => error,
+            Err(error) if error.is_locked() => {
+                return Ok(Outcome::Stopped {
+                    reason: StopReason::Lock,
+                    message: format!(
+                        "somebody keeps the target locked, and every try for it was in vain: \
+                         {error}. Go on once they are done"
+                    ),
+                });
+            }
             result => return result,
         };
         starts += 1;

@@ -276,6 +276,25 @@ pub enum ExecuteError {
 }
 
 impl ExecuteError {
+    /// Whether a lock on the target was not had, after every try for it: nothing was done.
+    pub fn is_locked(&self) -> bool {
+        match self {
+            ExecuteError::Target(error) => error.is_locked(),
+            ExecuteError::NotFound(_)
+            | ExecuteError::NoPhase(_)
+            | ExecuteError::Predecessor { .. }
+            | ExecuteError::Successor { .. }
+            | ExecuteError::Over { .. }
+            | ExecuteError::Superseded { .. }
+            | ExecuteError::DocumentChanged { .. }
+            | ExecuteError::Drift { .. }
+            | ExecuteError::NothingToRollBack(_)
+            | ExecuteError::Records(_)
+            | ExecuteError::Sink(_)
+            | ExecuteError::Soak(_) => false,
+        }
+    }
+
     /// Whether the target could not be reached, or was lost: trying again may help.
     pub fn is_lost(&self) -> bool {
         match self {

@@ -6,10 +6,12 @@
 
 use std::collections::BTreeMap;
 
+use bellows::document::Engine;
 use bellows::plan::{TableCopy, WalkKey};
 
 use super::halt::Halt;
 use super::run::Run;
+use super::shadow_sqlite;
 use crate::target::Link;
 
 /// Types without an equality that everybody agrees on: compared by their text.
@@ -69,6 +71,13 @@ pub(super) struct Comparison {
 
 impl Comparison {
     pub(super) async fn new(link: &mut Link, copy: &TableCopy) -> Result<Self, sqlx::Error> {
+        if link.engine() == Engine::Sqlite {
+            return Ok(Self {
+                along: copy.key_copies.clone(),
+                copy: copy.clone(),
+                types: BTreeMap::new(),
+            });
+        }
         let rows = link
             .fetch_all(
                 "SELECT quote_ident(attname), format_type(atttypid, atttypmod) FROM pg_attribute
@@ -119,7 +128,14 @@ impl Comparison {
         there: &str,
         last: bool,
     ) -> Result<Option<String>, sqlx::Error> {
-        let rows = link.raw_rows(&self.sql(range, there, last)).await?;
+        let sql = match link.engine() {
+            Engine::Sqlite => {
+                let there = (!self.along.is_empty()).then_some(there);
+                shadow_sqlite::compare_sql(&self.copy, range, there, last)
+            }
+            Engine::PostgreSql | Engine::MySql | Engine::MariaDb => self.sql(range, there, last),
+        };
+        let rows = link.raw_rows(&sql).await?;
         let Some(row) = rows.first() else {
             return Ok(None);
         };
@@ -251,6 +267,9 @@ impl Run<'_> {
     /// Without the triggers, writes since the copy began would be missing in it: they are looked
     /// for whenever a copy or a comparison begins or goes on.
     pub(super) async fn in_step(&mut self, copy: &TableCopy) -> Result<(), Halt> {
+        if self.session.link.engine() == Engine::Sqlite {
+            return self.in_step_on_sqlite(copy).await;
+        }
         let row = self
             .session
             .link

@@ -7,6 +7,7 @@ use super::backfill::Batch;
 use super::checkpoint::Checkpoint;
 use super::job::Job;
 use super::shadow::{Comparison, copy_sql};
+use super::shadow_sqlite;
 use super::walk_mysql;
 use crate::target::{Link, Row};
 
@@ -276,10 +277,16 @@ impl Walk {
                     wrong: None,
                 })
             }
-            Work::Copy(copy) => Ok(Done {
-                changed: link.raw(&copy_sql(copy, &range)).await?,
-                wrong: None,
-            }),
+            Work::Copy(copy) => {
+                let sql = match self.engine {
+                    Engine::Sqlite => shadow_sqlite::copy_sql(copy, &range),
+                    Engine::PostgreSql | Engine::MySql | Engine::MariaDb => copy_sql(copy, &range),
+                };
+                Ok(Done {
+                    changed: link.raw(&sql).await?,
+                    wrong: None,
+                })
+            }
             Work::Compare(comparison) => {
                 let there = names(&comparison.along());
                 let wrong = comparison

@@ -7,8 +7,8 @@ use bellows::dialect::create_table::CreateTable;
 use bellows::dialect::reads;
 use bellows::document::Engine;
 use bellows::schema::{
-    Column, ConstraintKind, DualWrite, Index, Schema, Table, TableName, View, ViewUse,
-    is_dual_write_trigger,
+    Column, ConstraintKind, DualWrite, Index, Schema, Shadow, Table, TableName, View, ViewUse,
+    is_dual_write_trigger, is_shadow_trigger,
 };
 use sqlx::{Row as _, SqliteConnection, SqlitePool};
 
@@ -221,6 +221,16 @@ async fn dependents(
                     let dual_write = is_dual_write_trigger(&object)
                         .then(|| DualWrite::from_marker(&sql))
                         .flatten();
+                    let shadow = is_shadow_trigger(&object)
+                        .then(|| Shadow::from_text(&sql))
+                        .flatten();
+                    if let Some(found) = shadow {
+                        if !table.shadows.contains(&found) {
+                            table.shadows.push(found);
+                        }
+                        table.dependents.push(sql);
+                        continue;
+                    }
                     match dual_write {
                         Some(found) if table.dual_writes.contains(&found) => {}
                         Some(found) => table.dual_writes.push(found),

@@ -81,6 +81,20 @@ pub enum TargetError {
     },
 }
 
+impl TargetError {
+    /// Whether a lock was not had.
+    pub fn is_locked(&self) -> bool {
+        match self {
+            TargetError::Connect { source, .. } => fault(source) == Fault::Lock,
+            TargetError::Query(error) => fault(error) == Fault::Lock,
+            TargetError::Url(_)
+            | TargetError::Version { .. }
+            | TargetError::Cloned { .. }
+            | TargetError::Newer { .. } => false,
+        }
+    }
+}
+
 /// A database that is migrated. Cheap to clone; clones share a few connections for looking, while
 /// whoever changes something opens a connection of its own.
 #[derive(Clone)]

@@ -23,3 +23,4 @@ mod patterns;
 mod shadow;
 mod shadow_patterns;
 mod sqlite_rebuild;
+mod sqlite_shadow;

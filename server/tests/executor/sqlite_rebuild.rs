@@ -1,7 +1,7 @@
 //! SQLite's table rebuild after a renaming in the same document, and constraints without a name.
 
 use bellows::document::{Engine, parse};
-use bellows::schema::TableName;
+use bellows::schema::{Table, TableName};
 use bellows_server::executor::{Outcome, RunOptions, control, roll_back};
 
 use super::operations::{difference, outlines, whole};
@@ -37,7 +37,16 @@ async fn people() -> TestTarget {
 async fn back(test: &TestTarget, id: &str) {
     let (_sender, receiver) = control();
     let (options, events) = (RunOptions::new("test"), Events::default());
-    let outcome = roll_back(&test.target, id, None, "tester", &options, &events, receiver).await;
+    let outcome = roll_back(
+        &test.target,
+        id,
+        None,
+        "tester",
+        &options,
+        &events,
+        receiver,
+    )
+    .await;
     assert!(
         matches!(outcome, Ok(Outcome::RolledBack { .. })),
         "{outcome:?}"
@@ -58,7 +67,11 @@ async fn said_and_found(test: &TestTarget, yaml: &str) -> String {
     let after = test.schema().await;
     let wrong = difference(&outlines(&said), &outlines(&after));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(test.number("SELECT count(*) FROM pragma_foreign_key_check").await, 0);
+    assert_eq!(
+        test.number("SELECT count(*) FROM pragma_foreign_key_check")
+            .await,
+        0
+    );
     record.id
 }
 
@@ -87,7 +100,8 @@ migration:
     let id = said_and_found(&test, yaml).await;
     let keys = "SELECT count(*) FROM pragma_foreign_key_list('Order Lines') WHERE \"table\" = 'The people'";
     assert_eq!(test.number(keys).await, 3);
-    test.sql("UPDATE \"The people\" SET \"full name\" = 'c' WHERE id = 2").await;
+    test.sql("UPDATE \"The people\" SET \"full name\" = 'c' WHERE id = 2")
+        .await;
     assert_eq!(test.number(log).await, 1, "the trigger is there and works");
     test.sql("INSERT INTO \"The people\" (\"full name\", team, years) VALUES ('d', 1, 5)")
         .await;
@@ -101,7 +115,11 @@ migration:
     let (was, is) = (whole(&before), whole(&after));
     for (name, table) in &was.tables {
         assert_eq!(is.tables[name].columns, table.columns, "{name}");
-        assert_eq!(is.tables[name].constraints, table.constraints, "{name}");
+        let definitions = |table: &Table| -> Vec<String> {
+            let all = table.constraints.iter();
+            all.map(|c| c.definition.to_lowercase()).collect()
+        };
+        assert_eq!(definitions(&is.tables[name]), definitions(table), "{name}");
     }
     test.sql("UPDATE users SET name = 'e' WHERE id = 2").await;
     assert_eq!(test.number(log).await, 2);
@@ -124,11 +142,51 @@ migration:
     let record = open(&test.target, yaml).await;
     let sql = &record.plan.phases[0].steps[1].action.statements()[0].sql;
     // Without the renaming before it the statement fails, and says why.
-    let error = test.client().await.try_run(sql).await.unwrap_err().to_string();
+    let error = test
+        .client()
+        .await
+        .try_run(sql)
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("document of its own"), "{error}");
     let events = Events::default();
     let outcome = run(&test.target, &record.id, 1, &events).await;
     assert_eq!(outcome, Outcome::Completed);
+}
+
+/// What the refusal says of SQLite is so: the day it is not, it can go.
+#[tokio::test]
+async fn sqlite_a_trigger_that_a_renaming_would_change_stops_it() {
+    let test = TestTarget::new(Engine::Sqlite).await;
+    test.sql(
+        "CREATE TABLE counts (id INTEGER PRIMARY KEY, n int);
+         CREATE TABLE events (id int);
+         CREATE TRIGGER counted AFTER INSERT ON events BEGIN
+            INSERT INTO counts VALUES (NEW.id, 1) ON CONFLICT (id) DO UPDATE SET n = excluded.n + 1; END",
+    )
+    .await;
+    let yaml = "
+migration:
+  name: renaming
+  database: sqlite
+  phases:
+    - phase: 1
+      operations:
+        - {type: rename_table, table: counts, newTable: tallies}
+";
+    let document = parse(yaml).unwrap();
+    let problems = bellows::plan::plan(&document, Some(&test.schema().await)).unwrap_err();
+    assert!(
+        problems[0].message.contains("trigger counted"),
+        "{problems:?}"
+    );
+    test.sql("ALTER TABLE counts RENAME TO tallies").await;
+    let text = test
+        .text("SELECT sql FROM sqlite_schema WHERE name = 'counted'")
+        .await
+        .unwrap();
+    assert!(text.contains("n = \"tallies\".n + 1"), "{text}");
 }
 
 #[tokio::test]
@@ -159,10 +217,20 @@ migration:
     let users = schema.table(&TableName::parse("Users")).unwrap();
     let names: Vec<&str> = users.constraints.iter().map(|c| c.name.as_str()).collect();
     // The other check keeps the number that told the two apart.
-    assert_eq!(names, ["Users_name_check", "Users_boss_fkey", "Users_age_check1"]);
-    test.sql("INSERT INTO users (name, team, age) VALUES ('z', 99, -5)").await;
+    assert_eq!(
+        names,
+        ["Users_name_check", "Users_boss_fkey", "Users_age_check1"]
+    );
+    test.sql("INSERT INTO users (name, team, age) VALUES ('z', 99, -5)")
+        .await;
     test.sql("DELETE FROM users WHERE team = 99").await;
     back(&test, &id).await;
     let (was, is) = (whole(&before), whole(&test.schema().await));
-    assert_eq!(was, is);
+    let lines = |schema: bellows::schema::Schema| -> Vec<String> {
+        let text = format!("{schema:#?}");
+        text.lines().map(str::to_owned).collect()
+    };
+    let (was, is): (Vec<String>, Vec<String>) = (lines(was), lines(is));
+    let other: Vec<_> = was.iter().zip(&is).filter(|(a, b)| a != b).collect();
+    assert!(other.is_empty() && was.len() == is.len(), "{other:#?}");
 }

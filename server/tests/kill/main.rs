@@ -4,6 +4,7 @@
 
 mod database;
 mod server;
+mod sqlite;
 
 use std::time::Duration;
 

@@ -264,7 +264,12 @@ fn read(
             schema: None,
             name: target,
         };
-        (ConstraintKind::ForeignKey, columns, definition, Some(target))
+        (
+            ConstraintKind::ForeignKey,
+            columns,
+            definition,
+            Some(target),
+        )
     } else {
         return None;
     };

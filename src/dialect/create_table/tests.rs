@@ -94,7 +94,8 @@ fn constraints_go_by_their_names_or_by_what_they_are() {
 
 #[test]
 fn what_has_no_name_is_dropped_by_what_it_is_and_the_rest_keeps_its_name() {
-    let table = "CREATE TABLE t (a INT CHECK (a > 0) CHECK (a > 1) NOT NULL, CHECK (a > 2), b UNIQUE)";
+    let table =
+        "CREATE TABLE t (a INT CHECK (a > 0) CHECK (a > 1) NOT NULL, CHECK (a > 2), b UNIQUE)";
     let dropped = |names: &[&str]| {
         let mut text = CreateTable::parse(table).unwrap();
         for name in names {
@@ -123,7 +124,11 @@ fn columns_called_by_the_tables_name_do_not_depend_on_it() {
         "CREATE TABLE t (a INT CHECK (t.a > 0 AND \"T\" . a < 9 /* t.a */), t INT, CHECK (t.t <> 't.a'))",
     )
     .unwrap();
-    assert!(table.calls_itself().is_some_and(|item| item.starts_with("a INT")));
+    assert!(
+        table
+            .calls_itself()
+            .is_some_and(|item| item.starts_with("a INT"))
+    );
     assert_eq!(
         table.text("new"),
         "CREATE TABLE new (a INT CHECK (a > 0 AND  a < 9 /* t.a */), t INT, CHECK (t <> 't.a'))"

@@ -72,7 +72,11 @@ fn a_column_is_called_otherwise_wherever_it_is_meant() {
         assert_eq!(column(was, "b2").as_deref(), Some(is));
     }
     assert_eq!(
-        column("CREATE INDEX i ON \"users\" (\"a\" COLLATE nocase DESC, a)", "Q \"q").as_deref(),
+        column(
+            "CREATE INDEX i ON \"users\" (\"a\" COLLATE nocase DESC, a)",
+            "Q \"q"
+        )
+        .as_deref(),
         Some("CREATE INDEX i ON \"users\" (\"Q \"\"q\" COLLATE nocase DESC, \"Q \"\"q\")")
     );
 }
@@ -88,7 +92,11 @@ fn what_only_scopes_could_tell_has_no_answer() {
         assert_eq!(column(sql, "b2"), None, "{sql}");
     }
     assert_eq!(
-        table("CREATE VIEW v AS SELECT users.a FROM orders AS users, users AS o", "users", "p"),
+        table(
+            "CREATE VIEW v AS SELECT users.a FROM orders AS users, users AS o",
+            "users",
+            "p"
+        ),
         None
     );
     assert_eq!(table(UPSERT, "users", "p"), None);

@@ -16,9 +16,10 @@ pub(super) fn constraint(world: &World, table: &TableName, name: &str) -> String
 /// The constraint, where SQLite's text of the table has no name for it.
 fn unnamed(world: &World, table: &TableName, name: &str) -> Option<Constraint> {
     let text = CreateTable::parse(world.table(table)?.create_sql.as_deref()?).ok()?;
-    let found = text.constraints().into_iter().find(|c| {
-        !c.named && c.constraint.name.eq_ignore_ascii_case(name)
-    })?;
+    let found = text
+        .constraints()
+        .into_iter()
+        .find(|c| !c.named && c.constraint.name.eq_ignore_ascii_case(name))?;
     Some(found.constraint)
 }
 
