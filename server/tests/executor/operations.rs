@@ -184,8 +184,16 @@ pub fn whole(schema: &Schema) -> Schema {
         table.columns.sort_by(|a, b| a.name.cmp(&b.name));
         table.indexes.sort_by(|a, b| a.name.cmp(&b.name));
         table.constraints.sort_by(|a, b| a.name.cmp(&b.name));
+        // SQLite puts a name in quotes when a table gets it by a renaming.
+        let plain = |sql: &String| match schema.engine {
+            Engine::Sqlite => sql.replace('"', ""),
+            Engine::PostgreSql | Engine::MySql | Engine::MariaDb => sql.clone(),
+        };
+        for index in &mut table.indexes {
+            index.definition = plain(&index.definition);
+        }
         for sql in &mut table.dependents {
-            *sql = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+            *sql = plain(sql).split_whitespace().collect::<Vec<_>>().join(" ");
         }
         table.dependents.sort();
         table.views.sort_by(|a, b| a.view.cmp(&b.view));

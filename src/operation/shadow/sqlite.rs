@@ -8,21 +8,26 @@
 //! it (`lang_createtrigger`): each trigger looks whether its row is there, so that nothing is left
 //! out in silence.
 
+mod batches;
+mod unique;
+
 use super::{equal, list};
-use crate::dialect::create_table::CreateTable;
-use crate::dialect::lexer;
 use crate::dialect::quote;
 use crate::dialect::statement::Work;
 use crate::document::Engine;
-use crate::estimate::Kind;
-use crate::operation::backfill::bounds;
 use crate::operation::sqlite::{must, rowid, without_rowid, write};
-use crate::plan::{Lock, RowLock, Statement, TableCopy, Wait, WalkKey};
-use crate::schema::{ConstraintKind, Refusal, Shadow, Table, TableName, World};
+use crate::plan::{Lock, Statement};
+use crate::schema::{Shadow, Table, TableName, World};
+
+use unique::others;
+pub(in crate::operation) use unique::refuse;
 
 fn named(name: &str) -> String {
     quote::name(Engine::Sqlite, name)
 }
+
+/// A unique key of both tables: columns of the target with their sources, and the predicate.
+type Shared = (Vec<(String, String)>, Option<String>);
 
 /// The texts of one link.
 pub(in crate::operation) struct Link<'a> {
@@ -213,7 +218,7 @@ impl<'a> Link<'a> {
 
     /// The unique keys that the two tables share beside the one that the copy goes by: columns of
     /// the target with their sources, and the predicate.
-    fn shared(&self) -> Vec<(Vec<(String, String)>, Option<String>)> {
+    fn shared(&self) -> Vec<Shared> {
         let Some(table) = self.entry().filter(|_| self.is_plain()) else {
             return Vec::new();
         };
@@ -422,105 +427,6 @@ impl<'a> Link<'a> {
             self.world.rows(self.source),
         )
     }
-
-    /// The copy for the executor.
-    pub(in crate::operation) fn copy(&self, key: WalkKey) -> TableCopy {
-        let rows = self.world.rows(self.source);
-        let bounds = bounds(Engine::Sqlite, &key);
-        let origin = format!("(SELECT * FROM {} WHERE {bounds})", self.source());
-        let shown = Statement {
-            scans_table: true,
-            // The batches hold the writer's lock one by one, each for a moment.
-            blocks_writes: false,
-            wait: Wait::Patient,
-            ..write(format!(
-                "{} ON CONFLICT ({}) DO NOTHING",
-                self.insert(&origin, "true"),
-                list(&self.key(), "its key")
-            ))
-            .doing(Kind::Copy, rows)
-        };
-        TableCopy {
-            table: self.source.clone(),
-            table_sql: self.source(),
-            alias: self.source(),
-            shadow: self.shadow.target.clone(),
-            shadow_sql: self.target(),
-            columns: self
-                .shadow
-                .columns
-                .iter()
-                .map(|(c, sql)| (named(c), sql.clone()))
-                .collect(),
-            conflict: self.key(),
-            filter: self.shadow.filter.clone(),
-            each: self.shadow.each.clone(),
-            key_copies: self.key_copies(&key),
-            key,
-            trigger: self.shadow.trigger.clone(),
-            lock: RowLock::Share,
-            batch_size: None,
-            pause_ms: 0,
-            estimated_rows: rows,
-            shown,
-        }
-    }
-
-    /// Where the rowid is in the copy, where both tables have it as their one key.
-    fn key_copies(&self, key: &WalkKey) -> Vec<String> {
-        let is_rowid = |table: &Table, column: &str| {
-            !without_rowid(table)
-                && table.primary_key == [column.to_owned()]
-                && table
-                    .column(column)
-                    .is_some_and(|c| c.data_type.eq_ignore_ascii_case("integer"))
-        };
-        let (WalkKey::RowId { .. }, [place]) = (key, self.shadow.key.as_slice()) else {
-            return Vec::new();
-        };
-        let from = self.taken(place).filter(|_| self.is_plain());
-        let both = from.is_some_and(|from| {
-            self.entry().is_some_and(|t| is_rowid(t, from))
-                && self
-                    .world
-                    .table(&self.shadow.target)
-                    .is_some_and(|t| is_rowid(t, place))
-        });
-        both.then(|| named(place)).into_iter().collect()
-    }
-
-    /// The comparison for the executor.
-    pub(in crate::operation) fn compare(&self, key: WalkKey) -> TableCopy {
-        let mut copy = self.copy(key);
-        let bounds = bounds(Engine::Sqlite, &copy.key);
-        let said: Vec<String> = copy
-            .columns
-            .iter()
-            .map(|(c, sql)| format!("{sql} AS {c}"))
-            .collect();
-        let same: Vec<String> = copy
-            .columns
-            .iter()
-            .map(|(c, _)| same(c, copy.conflict.contains(c)))
-            .collect();
-        let origin = format!("(SELECT * FROM {} WHERE {bounds})", self.source());
-        copy.shown = Statement {
-            sql: format!(
-                "SELECT * FROM (SELECT {} FROM {} WHERE true{}) AS said WHERE NOT EXISTS (SELECT 1 FROM {} AS kept WHERE {}) LIMIT 1",
-                list(&said, "its columns"),
-                self.from(&origin),
-                self.filter(),
-                self.target(),
-                if same.is_empty() {
-                    "/* its columns are the same */ true".to_owned()
-                } else {
-                    same.join(" AND ")
-                }
-            ),
-            ..copy.shown.doing(Kind::Compare, copy.estimated_rows)
-        };
-        copy
-    }
 }
 
 /// A column of the copy holds what was said, to the letter.
@@ -530,168 +436,4 @@ fn same(column: &str, key: bool) -> String {
     } else {
         format!("kept.{column} COLLATE BINARY IS said.{column}")
     }
-}
-
-/// A unique key of a table: its columns, and its predicate.
-#[derive(PartialEq)]
-struct Unique {
-    name: String,
-    columns: Vec<String>,
-    predicate: Option<String>,
-    expressions: bool,
-}
-
-impl Unique {
-    fn is(&self, columns: Option<&Vec<String>>, predicate: Option<&String>) -> bool {
-        columns == Some(&self.columns) && predicate == self.predicate.as_ref() && !self.expressions
-    }
-}
-
-/// The unique keys of a table beside that one: by indexes, and by constraints, of which a table
-/// that the document made has no index yet.
-fn others(table: &Table, key: &[String]) -> Vec<Unique> {
-    let by_index = table.indexes.iter().filter(|i| i.unique).map(|i| Unique {
-        name: i.constraint.clone().unwrap_or_else(|| i.name.clone()),
-        columns: i.columns.clone(),
-        predicate: i.predicate.clone(),
-        expressions: i.expressions,
-    });
-    let by_constraint = table
-        .constraints
-        .iter()
-        .filter(|c| c.kind == ConstraintKind::Unique)
-        .map(|c| Unique {
-            name: c.name.clone(),
-            columns: c.columns.clone(),
-            predicate: None,
-            expressions: false,
-        });
-    let own = [&table.primary_key]
-        .into_iter()
-        .filter(|columns| !columns.is_empty())
-        .map(|columns| Unique {
-            name: "its primary key".to_owned(),
-            columns: columns.clone(),
-            predicate: None,
-            expressions: false,
-        });
-    let mut out: Vec<Unique> = Vec::new();
-    for unique in by_index.chain(by_constraint).chain(own) {
-        let is_key = unique.predicate.is_none() && unique.columns == key;
-        let again = out
-            .iter()
-            .any(|u| u.columns == unique.columns && u.predicate == unique.predicate);
-        if !is_key && !again {
-            out.push(unique);
-        }
-    }
-    out
-}
-
-/// Refuses tables between which the triggers could lose a row.
-pub(in crate::operation) fn refuse(
-    world: &World,
-    source: &TableName,
-    shadow: &Shadow,
-) -> Result<(), Refusal> {
-    let known = |name: &TableName| world.table(name).filter(|_| world.is_whole(name));
-    if let Some(text) = known(source).and_then(|t| t.create_sql.as_deref()) {
-        let tokens = lexer::significant(Engine::Sqlite, text).unwrap_or_default();
-        let replaces = tokens
-            .windows(3)
-            .any(|w| w[0].is("on") && w[1].is("conflict") && w[2].is("replace"));
-        if replaces {
-            return Err(Refusal::new(
-                "table",
-                format!(
-                    "a constraint of {source} is ON CONFLICT REPLACE, by which any write may take rows away without firing a trigger; make the change by an operation that makes the table anew in one transaction (change_column_type, add_check, ...)"
-                ),
-            ));
-        }
-    }
-    let Some(target) = known(&shadow.target) else {
-        if !world.live {
-            return Ok(());
-        }
-        return Err(Refusal::new(
-            "shadow",
-            format!(
-                "what {} is unique by must be known before anything is copied to it; make it by create_table, or by a document of its own before this one",
-                shadow.target
-            ),
-        ));
-    };
-    if let Some(trigger) = target.triggers.first() {
-        return Err(Refusal::new(
-            "shadow",
-            format!(
-                "{} has a trigger of its own, {trigger}, which would fire for every copied row; make it after the swap",
-                shadow.target
-            ),
-        ));
-    }
-    let Some(table) = known(source) else {
-        return Ok(());
-    };
-    let link = Link::new(world, source, shadow);
-    if !link.is_plain() {
-        return Ok(());
-    }
-    let theirs = others(target, &shadow.key);
-    let own = others(table, &shadow.source_key);
-    for unique in &own {
-        let columns: Option<Vec<String>> = unique.columns.iter().map(|c| link.takes(c)).collect();
-        let there = columns.as_ref() == Some(&shadow.key)
-            || theirs
-                .iter()
-                .any(|u| u.is(columns.as_ref(), unique.predicate.as_ref()));
-        if unique.expressions || !there {
-            return Err(Refusal::new(
-                "shadow",
-                format!(
-                    "{source} is unique by {}, and {} is not unique by the same columns as they are: where an application says INSERT OR REPLACE, the row that goes fires no trigger, and its copy could not be found. Make {1} unique by them, too, or make the change by an operation that makes the table anew in one transaction",
-                    what(unique),
-                    shadow.target
-                ),
-            ));
-        }
-    }
-    let back = |c: &String| link.taken(c).map(str::to_owned);
-    for unique in &theirs {
-        let columns: Option<Vec<String>> = unique.columns.iter().map(back).collect();
-        let there = columns.as_ref() == Some(&shadow.source_key)
-            || own
-                .iter()
-                .any(|u| u.is(columns.as_ref(), unique.predicate.as_ref()));
-        if !there {
-            return Err(Refusal::new(
-                "shadow",
-                format!(
-                    "{} is unique by {}, and {source} is not: where an application says INSERT OR REPLACE, the copy of another row would go without a word. Make {source} unique first (add_unique), or the copy after the swap",
-                    shadow.target,
-                    what(unique)
-                ),
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn what(unique: &Unique) -> String {
-    format!("{} ({})", unique.name, unique.columns.join(", "))
-}
-
-/// Whether the table's own definition calls its columns by its own name, or points to itself by it:
-/// that would not follow another name for the table.
-pub(in crate::operation) fn knows_itself(table: &Table, name: &TableName) -> Option<String> {
-    let text = CreateTable::parse(table.create_sql.as_deref()?).ok()?;
-    let own = table
-        .constraints
-        .iter()
-        .find(|c| c.references.as_ref() == Some(name))
-        .map(|c| format!("the foreign key {} points to it by that name", c.name));
-    own.or_else(|| {
-        text.calls_itself()
-            .map(|item| format!("its definition says `{}`", item.trim()))
-    })
 }

@@ -9,7 +9,7 @@ use crate::dialect::create_table::CreateTable;
 use crate::dialect::{lexer, quote};
 use crate::document::Engine;
 use crate::operation::behave::Draft;
-use crate::operation::shadow::sqlite::{Link, knows_itself};
+use crate::operation::shadow::sqlite::Link;
 use crate::operation::sqlite::write;
 use crate::plan::{Action, Statement};
 use crate::schema::{Refusal, Shadow, Table, TableName, World, created, is_bellows_trigger};
@@ -247,4 +247,19 @@ pub(in crate::operation) fn refuse(
         )),
         None => Ok(()),
     }
+}
+
+/// Whether the table's own definition calls its columns by its own name, or points to itself by it:
+/// that would not follow another name for the table.
+fn knows_itself(table: &Table, name: &TableName) -> Option<String> {
+    let text = CreateTable::parse(table.create_sql.as_deref()?).ok()?;
+    let own = table
+        .constraints
+        .iter()
+        .find(|c| c.references.as_ref() == Some(name))
+        .map(|c| format!("the foreign key {} points to it by that name", c.name));
+    own.or_else(|| {
+        text.calls_itself()
+            .map(|item| format!("its definition says `{}`", item.trim()))
+    })
 }
