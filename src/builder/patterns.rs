@@ -351,6 +351,73 @@ impl MigrationPatterns {
     pub fn soft_delete(table: &str) -> PatternBuilder<'static> {
         pattern("soft-delete", [("table", table)])
     }
+
+    /// partition-table: by the ranges of a column, from where the first partition begins to what
+    /// the last one must reach. `interval`, `size`, `unique`, `references` and `soak` are said by
+    /// [`with`](PatternBuilder::with); without a target, `key` names the primary key.
+    ///
+    /// ```
+    /// # use bellows::builder::MigrationPatterns;
+    /// let migration =
+    ///     MigrationPatterns::partition_table("orders", "created_at", "2024-01-01", "2025-01-01")
+    ///         .with("interval", "quarter")
+    ///         .with("key", "id")
+    ///         .build()?;
+    /// let words: Vec<&str> = migration
+    ///     .phases
+    ///     .iter()
+    ///     .flat_map(|phase| &phase.operations)
+    ///     .map(|operation| operation.word())
+    ///     .collect();
+    /// assert!(words.contains(&"copy_table") && words.contains(&"swap_tables"));
+    /// # Ok::<(), bellows::builder::BuildError>(())
+    /// ```
+    pub fn partition_table(
+        table: &str,
+        column: &str,
+        from: &str,
+        to: &str,
+    ) -> PatternBuilder<'static> {
+        pattern(
+            "partition-table",
+            [
+                ("table", table),
+                ("column", column),
+                ("from", from),
+                ("to", to),
+            ],
+        )
+    }
+
+    /// extract-table: a JSON or array column, or several columns that hold the same kind of thing,
+    /// become rows of a table of their own. `fields`, `valueColumn`, `dataType`, `misfits` and
+    /// `soak` are said by [`with`](PatternBuilder::with); without a target, so are `key` and
+    /// `keyType`.
+    ///
+    /// ```
+    /// # use bellows::builder::MigrationPatterns;
+    /// let migration = MigrationPatterns::extract_table("users", ["addresses"], "addresses")
+    ///     .with("fields", "street text, floor numeric")
+    ///     .with("key", "id")
+    ///     .build()?;
+    /// let last = migration.phases.last().and_then(|phase| phase.operations.last());
+    /// assert_eq!(last.map(|operation| operation.word()), Some("drop_column"));
+    /// # Ok::<(), bellows::builder::BuildError>(())
+    /// ```
+    pub fn extract_table<T: Into<String>>(
+        table: &str,
+        columns: impl IntoIterator<Item = T>,
+        new_table: &str,
+    ) -> PatternBuilder<'static> {
+        pattern(
+            "extract-table",
+            [
+                ("table", table),
+                ("columns", &comma(columns)),
+                ("newTable", new_table),
+            ],
+        )
+    }
 }
 
 fn comma<T: Into<String>>(list: impl IntoIterator<Item = T>) -> String {

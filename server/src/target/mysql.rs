@@ -1,5 +1,6 @@
 //! Connections to MySQL and MariaDB: told apart by their version, and set up alike.
 
+use bellows::dialect::lexer::{self, Kind};
 use bellows::document::Engine;
 use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlPool};
 use sqlx::{Arguments, ConnectOptions, Executor, MySqlConnection, Row as _};
@@ -133,25 +134,25 @@ pub(super) fn read_version(text: &str) -> (Engine, u32) {
 }
 
 /// A statement of ours with the places of its values (`$1`) as these servers know them: question
-/// marks, each of which takes the next value.
+/// marks, each of which takes the next value. What stands in names and strings is none.
 pub(super) fn positional(sql: &str, args: &[Arg]) -> Result<(String, MySqlArguments), sqlx::Error> {
+    let unread = |error: lexer::Unclosed| sqlx::Error::Encode(error.to_string().into());
     let mut text = String::with_capacity(sql.len());
     let mut list = MySqlArguments::default();
-    let mut rest = sql;
-    while let Some(at) = rest.find('$') {
-        let (before, after) = rest.split_at(at);
-        let digits = after
-            .get(1..)
-            .unwrap_or_default()
-            .chars()
-            .take_while(char::is_ascii_digit)
-            .count();
-        let number: usize = after
-            .get(1..=digits)
-            .and_then(|n| n.parse().ok())
-            .unwrap_or(0);
+    let tokens = lexer::tokens(Engine::MariaDb, sql).map_err(unread)?;
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        let number = tokens
+            .next_if(|next| token.is_symbol("$") && next.kind == Kind::Number)
+            .map(|next| next.text);
+        let Some(number) = number else {
+            text.push_str(token.text);
+            continue;
+        };
         let arg = number
-            .checked_sub(1)
+            .parse::<usize>()
+            .ok()
+            .and_then(|n| n.checked_sub(1))
             .and_then(|n| args.get(n))
             .ok_or_else(|| sqlx::Error::Encode(format!("no value for ${number}").into()))?;
         match arg {
@@ -159,11 +160,8 @@ pub(super) fn positional(sql: &str, args: &[Arg]) -> Result<(String, MySqlArgume
             Arg::Int(number) => list.add(*number),
         }
         .map_err(sqlx::Error::Encode)?;
-        text.push_str(before);
         text.push('?');
-        rest = after.get(1 + digits..).unwrap_or_default();
     }
-    text.push_str(rest);
     Ok((text, list))
 }
 
@@ -204,5 +202,12 @@ mod tests {
         assert_eq!(sql, "UPDATE t SET a = ?, b = ? WHERE c = ? OR ? IS NULL");
         assert_eq!(args.len(), 4);
         assert!(positional("SELECT $2", &[Arg::Int(None)]).is_err());
+        let (sql, args) = positional(
+            "SELECT `a $1` FROM `$$` WHERE b = '$2' AND c = $1",
+            &[Arg::Int(None)],
+        )
+        .unwrap();
+        assert_eq!(sql, "SELECT `a $1` FROM `$$` WHERE b = '$2' AND c = ?");
+        assert_eq!(args.len(), 1);
     }
 }

@@ -235,9 +235,6 @@ async fn an_age_becomes_a_number() {
                 CASE WHEN id % 1000 = 0 THEN 0 WHEN id % 7 = 0 THEN NULL ELSE id % 90 END",
             "SELECT count(*) FROM users WHERE id > 5000 AND age_years <> 5",
         ],
-        // What was no number is 0 on the way back.
-        same: "SELECT md5(string_agg(u::text, ',' ORDER BY id)) FROM
-            (SELECT id, email, name, age FROM users WHERE id <= 5000 AND id % 1000 <> 0) u",
         ..PLAIN
     }
     .runs_to_its_end_and_back()
@@ -363,10 +360,9 @@ async fn items_get_a_table() {
                 AND id % 501 <> 0 AND (SELECT count(*) FROM order_items i WHERE i.order_id = o.id) <> 2",
             "SELECT count(*) FROM order_items WHERE order_id % 11 = 0 AND order_id <= 5000",
         ],
-        // Of an order without items, the way back cannot tell why it has none.
+        // That an order has no items is said in three ways, and each comes back.
         same: "SELECT md5(string_agg(o::text, ',' ORDER BY id)) FROM
-            (SELECT id, user_id, created_at, items->0->>'product_id', items->1->>'quantity'
-             FROM orders WHERE id <= 5000) o",
+            (SELECT id, user_id, created_at, items FROM orders WHERE id <= 5000) o",
         ..PLAIN
     }
     .runs_to_its_end_and_back()

@@ -96,6 +96,32 @@ async fn a_long_transaction_is_outwaited_and_traffic_hardly_notices() {
     );
 }
 
+/// Whoever holds the table gives way only once the statement was refused its lock: without the
+/// retry the phase cannot be done, however long its budget.
+#[tokio::test]
+async fn the_retry_of_a_lock_brings_the_statement_through() {
+    let test = busy(10).await;
+    let record = open(&test.target, ADD).await;
+    let mut holder = test.client().await;
+    holder.run("BEGIN; SELECT count(*) FROM busy").await;
+    let events = Events::default();
+    let (outcome, ()) = tokio::join!(run(&test.target, &record.id, 1, &events), async {
+        events
+            .seen(|e| matches!(e, EventKind::LockWaiting { tries: 2, .. }))
+            .await;
+        holder.run("COMMIT").await;
+    });
+    assert_eq!(outcome, Outcome::Completed, "{:#?}", events.all());
+    let tries: Vec<u32> = lock_waits(&events).into_iter().map(|(n, _)| n).collect();
+    assert_eq!(tries[..2], [1, 2], "each refusal is one more try");
+    assert_eq!(
+        test.number("SELECT count(*) FROM information_schema.columns WHERE column_name = 'extra'")
+            .await,
+        1,
+        "and the statement was sent again"
+    );
+}
+
 #[tokio::test]
 async fn a_lock_that_is_never_had_stops_the_phase_where_it_can_go_on() {
     let test = busy(10).await;

@@ -24,3 +24,4 @@ mod shadow;
 mod shadow_patterns;
 mod sqlite_rebuild;
 mod sqlite_shadow;
+mod traps;

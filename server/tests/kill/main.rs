@@ -2,8 +2,10 @@
 //! rename, on PostgreSQL with writers at work: afterwards every row is right, no row was done
 //! twice, and the run is completed.
 
+mod apply;
 mod database;
 mod server;
+mod shadow;
 mod sqlite;
 
 use std::time::Duration;
