@@ -3,6 +3,8 @@
 use sha2::{Digest, Sha256};
 
 use super::{Schema, Table, TableName};
+use crate::dialect::lexer;
+use crate::document::Engine;
 
 impl Schema {
     /// SHA-256 (`sha256:...`) over the definitions of those tables, without the counts of rows
@@ -34,6 +36,14 @@ fn without_counts(table: &Table) -> Table {
     table.bytes = 0;
     table.heirs.clear();
     table.default_partition = None;
+    if table.create_sql.is_some() {
+        for index in &mut table.indexes {
+            index.definition = unquoted(&index.definition);
+        }
+        for sql in table.dependents.iter_mut().chain(&mut table.create_sql) {
+            *sql = unquoted(sql);
+        }
+    }
     table.indexes.sort_by(|a, b| a.name.cmp(&b.name));
     table.constraints.sort_by(|a, b| a.name.cmp(&b.name));
     table.triggers.sort();
@@ -46,11 +56,47 @@ fn without_counts(table: &Table) -> Table {
     table
 }
 
+/// SQLite's text with no name in quotes: a renaming puts them there, and its way back leaves them.
+fn unquoted(sql: &str) -> String {
+    let Ok(tokens) = lexer::tokens(Engine::Sqlite, sql) else {
+        return sql.to_owned();
+    };
+    tokens
+        .iter()
+        .map(|token| match token.kind {
+            lexer::Kind::QuotedName => token.name(Engine::Sqlite).unwrap_or_default(),
+            lexer::Kind::Space
+            | lexer::Kind::Comment
+            | lexer::Kind::Word
+            | lexer::Kind::Text
+            | lexer::Kind::Number
+            | lexer::Kind::Parameter
+            | lexer::Kind::Symbol => token.text.to_owned(),
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::Engine;
     use crate::schema::Column;
+
+    #[test]
+    fn a_renaming_and_its_way_back_leave_no_difference_on_sqlite() {
+        let name = TableName::parse("users");
+        let with = |sql: &str| {
+            let mut schema = Schema::empty(Engine::Sqlite);
+            let table = Table {
+                create_sql: Some(sql.to_owned()),
+                ..Table::default()
+            };
+            schema.tables.insert(name.clone(), table);
+            schema.fingerprint(std::slice::from_ref(&name))
+        };
+        let was = with("CREATE TABLE users (a text DEFAULT '\"a\"')");
+        assert_eq!(was, with("CREATE TABLE \"users\" (a text DEFAULT '\"a\"')"));
+        assert_ne!(was, with("CREATE TABLE users (a text DEFAULT 'a')"));
+    }
 
     #[test]
     fn rows_do_not_count_and_columns_do() {
