@@ -103,7 +103,7 @@ fn push<'a>(engine: Engine, out: &mut Vec<&'a str>, statement: &'a str) {
 /// `CREATE FUNCTION ... BEGIN ATOMIC ...; END` on PostgreSQL, the bodies of triggers and procedures
 /// on MySQL and MariaDB, CASE ... END within any of them.
 #[derive(Default)]
-struct Body {
+pub(crate) struct Body {
     words: Vec<String>,
     creates: bool,
     depth: u32,
@@ -112,11 +112,13 @@ struct Body {
 }
 
 impl Body {
-    fn is_open(&self) -> bool {
+    /// Whether a semicolon is one of the body.
+    pub(crate) fn is_open(&self) -> bool {
         self.depth > 0
     }
 
-    fn meet(&mut self, token: &Token<'_>) {
+    /// Reads a token that counts.
+    pub(crate) fn meet(&mut self, token: &Token<'_>) {
         // `CREATE DEFINER = ada@localhost TRIGGER`.
         let defined = self.words.get(1).is_some_and(|w| w == "DEFINER");
         if self.words.len() < if defined { 10 } else { 5 } {

@@ -11,10 +11,12 @@ pub mod breakage;
 mod build;
 pub mod effect;
 mod hazard;
+mod mysql;
 pub mod object;
 mod postgres;
 pub mod script;
 pub mod simulate;
+mod sqlite;
 pub mod state;
 pub mod unknown;
 
@@ -36,8 +38,7 @@ use crate::document::Engine;
 pub fn effect_of(act: &Act, state: &state::State<'_>) -> Effect {
     match state.engine {
         Engine::PostgreSql => postgres::effect(act, state),
-        Engine::MySql | Engine::MariaDb | Engine::Sqlite => Effect::unknown(Unknown::Statement {
-            words: state.engine.title().to_owned(),
-        }),
+        Engine::MySql | Engine::MariaDb => mysql::effect(act, state),
+        Engine::Sqlite => sqlite::effect(act, state),
     }
 }

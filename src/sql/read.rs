@@ -1,7 +1,14 @@
 //! The parsers: from a text to [`Act`]s.
 
+mod column;
+mod cursor;
+mod cut;
+mod functions;
 mod guard;
+mod mysql;
 mod postgres;
+mod rows;
+mod sqlite;
 
 use super::act::{Act, TypeChange};
 use super::script::{Context, Script, Span, SyntaxError};
@@ -55,8 +62,16 @@ fn new_labels(text: &str, script: &mut Script) {
 pub fn parse(engine: Engine, text: &str) -> Parsed {
     match engine {
         Engine::PostgreSql => postgres::parse(text),
-        Engine::MySql | Engine::MariaDb | Engine::Sqlite => Lines::of(text).unread(Unknown::Syntax),
+        Engine::MySql | Engine::MariaDb => mysql::parse(engine, text),
+        Engine::Sqlite => sqlite::parse(engine, text),
     }
+}
+
+/// A statement that is not known, by its first words.
+fn unknown(c: &cursor::Cursor<'_, '_>) -> Act {
+    Act::Unknown(Unknown::Statement {
+        words: c.first_words(),
+    })
 }
 
 /// Where the lines of a text begin.
@@ -93,6 +108,16 @@ impl<'t> Lines<'t> {
             statements: vec![(self.span(0, self.text.len()), Act::Unknown(why))],
             errors: Vec::new(),
         }
+    }
+
+    /// The byte offset of a character in a line, both from 1.
+    fn offset(&self, line: usize, column: usize) -> usize {
+        let start = self.starts.get(line.saturating_sub(1)).copied();
+        let start = start.unwrap_or(self.text.len());
+        let rest = self.text.get(start..).unwrap_or_default();
+        rest.char_indices()
+            .nth(column.saturating_sub(1))
+            .map_or(self.text.len(), |(at, _)| start + at)
     }
 
     /// The span between two byte offsets.

@@ -114,6 +114,12 @@ impl Run<'_> {
         if let Act::Transaction(control) = &act {
             self.begin(at, control);
         }
+        // MySQL and MariaDB commit what is open before they change the catalogue.
+        if effect.transaction == TransactionRule::Commits
+            && self.open.as_ref().is_some_and(|open| !open.around)
+        {
+            self.close(at.saturating_sub(1), TransactionEnd::Committed, false);
+        }
         if self.open.is_some() && effect.transaction == TransactionRule::Refused {
             effect.fails.push(Failure::InTransaction);
         }
