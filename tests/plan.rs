@@ -100,7 +100,10 @@ fn the_json_has_the_keys_that_others_read() {
     assert_eq!(first["rollbackMethod"], "inverse");
     assert_eq!(first["gate"], serde_json::Value::Null);
     let keys = |value: &serde_json::Value| -> Vec<String> {
-        let mut keys: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
+        // What the parsers know beside these is there only where they are.
+        let parsed = ["breaks", "otherLocks"];
+        let keys = value.as_object().unwrap().keys().cloned();
+        let mut keys: Vec<String> = keys.filter(|key| !parsed.contains(&key.as_str())).collect();
         keys.sort();
         keys
     };

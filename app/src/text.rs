@@ -142,7 +142,10 @@ mod tests {
     #[test]
     fn a_text_is_saved_to_the_letter() {
         let url = data_url("application/yaml", "a: \"é\"\n");
-        assert_eq!(url, "data:application/yaml;charset=utf-8,a%3A%20%22%C3%A9%22%0A");
+        assert_eq!(
+            url,
+            "data:application/yaml;charset=utf-8,a%3A%20%22%C3%A9%22%0A"
+        );
     }
 
     #[test]

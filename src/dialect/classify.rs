@@ -187,8 +187,11 @@ fn rows(mut c: Cursor<'_, '_>, write: Lock) -> Option<Facts> {
     };
     if c.take(&["select"]) || c.take(&["values"]) || c.sees(&["table"]) {
         let locking = c.has(&["for", "update"]) || c.has(&["for", "no", "key", "update"]);
+        let shares = c.has(&["for", "share"]) || c.has(&["for", "key", "share"]);
         let lock = if locking && c.engine == Engine::PostgreSql {
             Lock::RowExclusive
+        } else if shares && c.engine == Engine::PostgreSql {
+            Lock::RowShare
         } else {
             read
         };
@@ -425,7 +428,7 @@ mod tests {
                 true,
             ),
             ("LOCK TABLE t IN SHARE MODE", Share, Brief, true),
-            ("TRUNCATE t", AccessExclusive, Brief, true),
+            ("TRUNCATE t", AccessExclusive, Rewrite, true),
             ("FROBNICATE t", Unknown, Scan, true),
             ("DO $$ BEGIN PERFORM 'COMMIT'; END $$", Unknown, Scan, true),
             ("DO $$ BEGIN COMMIT; END $$", Unknown, Scan, false),

@@ -120,6 +120,17 @@ pub fn expression_problem(engine: Engine, sql: &str) -> Option<String> {
     (depth != 0).then(|| "its parentheses do not match".to_owned())
 }
 
+/// Whether the name at that place is one of a function that is called. What MySQL and MariaDB print
+/// of a key that is the beginning of a column, `email`(10), is none.
+pub fn calls(engine: Engine, tokens: &[Token<'_>], at: usize) -> bool {
+    let next = |n: usize| tokens.get(at + n);
+    let beginning = engine.is_mysql_family()
+        && tokens[at].kind == Kind::QuotedName
+        && next(2).is_some_and(|t| t.kind == Kind::Number)
+        && next(3).is_some_and(|t| t.is_symbol(")"));
+    next(1).is_some_and(|t| t.is_symbol("(")) && !beginning
+}
+
 /// Whether the expression names that column, as far as the text tells: a word before a
 /// parenthesis is a function.
 pub fn mentions(engine: Engine, sql: &str, column: &str) -> bool {
@@ -128,9 +139,18 @@ pub fn mentions(engine: Engine, sql: &str, column: &str) -> bool {
     };
     tokens.iter().enumerate().any(|(i, token)| {
         token.names(engine, column)
-            && !tokens.get(i + 1).is_some_and(|t| t.is_symbol("("))
+            && !calls(engine, &tokens, i)
             && !(i >= 2 && tokens[i - 1].is_symbol(":") && tokens[i - 2].is_symbol(":"))
     })
+}
+
+/// Whether the text names that column behind the first such word.
+pub fn mentions_after(engine: Engine, sql: &str, word: &str, column: &str) -> bool {
+    lexer::significant(engine, sql)
+        .unwrap_or_default()
+        .iter()
+        .find(|t| t.is(word))
+        .is_some_and(|t| mentions(engine, &sql[t.end()..], column))
 }
 
 /// The names that the expression may read as columns: words and quoted names that call no
@@ -143,7 +163,7 @@ pub fn names(engine: Engine, sql: &str) -> Vec<String> {
     for (i, token) in tokens.iter().enumerate() {
         let follows = tokens.get(i + 1);
         let qualifies = follows.is_some_and(|t| t.is_symbol("."));
-        let calls = follows.is_some_and(|t| t.is_symbol("("));
+        let calls = calls(engine, &tokens, i);
         let cast = (i >= 2 && tokens[i - 1].is_symbol(":") && tokens[i - 2].is_symbol(":"))
             || (i >= 1 && tokens[i - 1].is("as"));
         let keyword = token.kind == Kind::Word && super::quote::is_reserved(token.text);
@@ -173,7 +193,7 @@ pub fn substitute(
         let qualified = tokens[i].names(engine, &table.name)
             && tokens.get(i + 1).is_some_and(|t| t.is_symbol("."))
             && tokens.get(i + 2).is_some_and(|t| t.names(engine, column));
-        let calls = tokens.get(i + 1).is_some_and(|t| t.is_symbol("("));
+        let calls = calls(engine, &tokens, i);
         if qualified {
             out.push_str(replacement);
             i += 3;

@@ -10,6 +10,8 @@ pub mod lexer;
 pub mod quote;
 pub mod reads;
 pub mod renamed;
+pub mod reword;
 pub mod split;
 pub mod statement;
+pub mod trigger;
 pub mod types;

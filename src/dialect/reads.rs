@@ -37,7 +37,9 @@ pub fn has_star(engine: Engine, sql: &str) -> bool {
     })
 }
 
-/// The query with another name for a table that it reads.
+/// The query, or the expression about the table's row, with another name for a table: as the
+/// engine reads it once the table is renamed. Where the name stands for the whole row, the query
+/// goes on calling the table by it.
 pub fn renamed(engine: Engine, sql: &str, from: &TableName, to: &TableName) -> String {
     let Ok(tokens) = lexer::significant(engine, sql) else {
         return sql.to_owned();
@@ -47,24 +49,48 @@ pub fn renamed(engine: Engine, sql: &str, from: &TableName, to: &TableName) -> S
         .filter(|(_, _, name)| name == from)
         .map(|(first, last, _)| (first, last))
         .collect();
+    let bare: Vec<usize> = (0..tokens.len())
+        .filter(|at| tokens[*at].names(engine, &from.name))
+        .filter(|at| *at == 0 || !tokens[*at - 1].is_symbol("."))
+        .filter(|at| {
+            !read
+                .iter()
+                .any(|(first, last)| (first..=last).contains(&at))
+        })
+        .collect();
+    let (before_columns, rows): (Vec<usize>, Vec<usize>) = bare
+        .into_iter()
+        .partition(|at| tokens.get(at + 1).is_some_and(|t| t.is_symbol(".")));
+    let own_name = |last: usize| alias(engine, &tokens, last).is_none();
+    let keeps_name = !rows.is_empty() || read.iter().any(|(_, last)| !own_name(*last));
     let mut out = String::new();
     let mut at = 0;
     for (index, token) in tokens.iter().enumerate() {
         if let Some((_, last)) = read.iter().find(|(first, _)| *first == index) {
             out.push_str(&sql[at..token.start]);
             out.push_str(&quote::table(engine, to));
-            // The columns are still asked for by the old name.
-            let aliased = tokens
-                .get(last + 1)
-                .is_some_and(|t| t.is("as") || is_alias(t));
-            if !aliased {
+            if keeps_name && own_name(*last) {
+                // The columns are still asked for by the old name.
                 out.push_str(&format!(" AS {}", quote::name(engine, &from.name)));
             }
             at = tokens[*last].end();
+        } else if before_columns.contains(&index) && (!keeps_name || read.is_empty()) {
+            out.push_str(&sql[at..token.start]);
+            out.push_str(&quote::name(engine, &to.name));
+            at = token.end();
         }
     }
     out.push_str(&sql[at..]);
     out
+}
+
+/// What the query calls the table whose name ends at a place, where it calls it otherwise.
+pub(super) fn alias(engine: Engine, tokens: &[Token<'_>], last: usize) -> Option<String> {
+    let next = tokens.get(last + 1)?;
+    if next.is("as") {
+        return tokens.get(last + 2)?.name(engine);
+    }
+    is_alias(next).then(|| next.name(engine)).flatten()
 }
 
 /// Whether the text creates the view of that name.
@@ -97,7 +123,7 @@ fn is_alias(token: &Token<'_>) -> bool {
 const OWN_FROM: &[&str] = &["extract", "substring", "trim", "overlay"];
 
 /// Where tables stand: the first and the last token of each name.
-fn places(engine: Engine, tokens: &[Token<'_>]) -> Vec<(usize, usize, TableName)> {
+pub(super) fn places(engine: Engine, tokens: &[Token<'_>]) -> Vec<(usize, usize, TableName)> {
     let mut out = Vec::new();
     let mut depth = 0;
     // The depths at which a list of FROM is open.
@@ -213,14 +239,22 @@ mod tests {
     }
 
     #[test]
-    fn a_renamed_table_keeps_its_name_within_the_query() {
+    fn a_renamed_table_is_read_under_its_new_name() {
         let new = |sql| {
             let (from, to) = (TableName::parse("users"), TableName::parse("people"));
             renamed(Engine::PostgreSql, sql, &from, &to)
         };
         assert_eq!(
             new("SELECT users.id FROM users"),
-            "SELECT users.id FROM people AS users"
+            "SELECT people.id FROM people"
+        );
+        assert_eq!(
+            new("SELECT users.id, row_to_json(users) FROM users"),
+            "SELECT users.id, row_to_json(users) FROM people AS users"
+        );
+        assert_eq!(
+            new("EXISTS (SELECT 1 FROM teams t WHERE t.id = users.team)"),
+            "EXISTS (SELECT 1 FROM teams t WHERE t.id = people.team)"
         );
         assert_eq!(
             new("SELECT u.users FROM users u WHERE u.id > 1"),

@@ -8,6 +8,7 @@ mod json_schema;
 mod list;
 mod locate;
 mod names;
+mod project;
 mod read;
 mod read_parts;
 mod read_value;
@@ -28,6 +29,7 @@ pub use json_schema::json_schema;
 pub use list::{has_gap, read_list, write_list};
 pub use locate::locate;
 pub use names::{NAME_MAX, name_problem, nearest, slug};
+pub use project::{PROJECT_FILE, read_project};
 pub use read::{PROBLEMS_MAX, check, parse, read_draft};
 pub use shape::{Field, FieldKind, Part, Shape};
 pub use shapes::{GATE, MIGRATION, PHASE, WAIVER, checks};
@@ -175,6 +177,19 @@ pub struct Waiver {
     pub operation: Option<usize>,
     /// Why, in the author's words.
     pub reason: String,
+}
+
+impl Migration {
+    /// Whether it holds SQL that a person wrote: what that does is known only where it is parsed.
+    pub fn has_raw_sql(&self) -> bool {
+        self.phases.iter().any(|phase| {
+            phase
+                .operations
+                .iter()
+                .chain(phase.rollback_operations.iter().flatten())
+                .any(|operation| matches!(operation, Operation::CustomSql(_)))
+        })
+    }
 }
 
 /// What a phase does to the schema as the applications see it.

@@ -50,7 +50,9 @@ fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
         };
         for (piece, facts) in custom.statements(site.before.engine) {
             let known = facts.lock != Lock::Unknown;
-            if known && facts.lock.blocks_writes() && facts.work != Work::Brief {
+            // A new partition reads nothing but a default one, which `partition-table` makes last.
+            let makes = facts.creates.is_some();
+            if known && !makes && facts.lock.blocks_writes() && facts.work != Work::Brief {
                 let who = if facts.lock.blocks_reads() {
                     "readers and writers wait"
                 } else {

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::anew::Anew;
 use super::behave::{Behave, Draft, Subject, Undo};
 use super::drop_constraint::{add_to, refuse_taken, undo_added};
 use super::{mysql, postgres, sqlite};
-use crate::dialect::{expression, lexer, quote};
+use crate::dialect::{catalogue, expression, lexer, quote};
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::schema::{Constraint, ConstraintKind, Refusal, TableName, World};
 
@@ -60,6 +61,46 @@ impl AddCheck {
     }
 }
 
+/// Puts a check to a table of the world.
+fn note(world: &mut World, table: &TableName, name: &str, definition: &str) -> Result<(), Refusal> {
+    let engine = world.engine;
+    let entry = world.table_mut("table", table)?;
+    let columns = entry
+        .columns
+        .iter()
+        .map(|c| c.name.clone())
+        .filter(|c| expression::mentions(engine, definition, c))
+        .collect();
+    let constraint = Constraint {
+        name: name.to_owned(),
+        kind: ConstraintKind::Check,
+        columns,
+        definition: definition.to_owned(),
+        validated: true,
+        references: None,
+    };
+    add_to(world, table, constraint)
+}
+
+/// What is done with the check's way by a copy of the table, on MySQL and MariaDB: they add it to
+/// the rows that are there only by another such copy, while writers wait.
+pub(super) fn by_copy<T>(
+    engine: Engine,
+    table: &TableName,
+    name: &str,
+    definition: &str,
+    then: impl FnOnce(&Anew<'_>) -> T,
+) -> T {
+    then(&Anew {
+        table,
+        action: format!("ADD CONSTRAINT {} {definition}", quote::name(engine, name)),
+        title: format!("Add check {name} to the copy of {table}"),
+        done: &|copy| catalogue::constraint(engine, copy, name),
+        change: &|world, copy| note(world, copy, name, definition),
+        field: "sql",
+    })
+}
+
 impl Behave for AddCheck {
     fn phase_kind(&self) -> PhaseKind {
         PhaseKind::Contract
@@ -81,35 +122,19 @@ impl Behave for AddCheck {
         if let Some(problem) = expression::expression_problem(world.engine, &self.sql) {
             return Err(Refusal::new("sql", problem));
         }
-        if world.engine.is_mysql_family() {
-            let title = world.engine.title();
-            return Err(Refusal::new(
-                "sql",
-                format!(
-                    "{title} adds a check only by copying {table} while writers wait; {}",
-                    mysql::BY_COPY
-                ),
-            ));
-        }
         refuse_taken(world, &table, &self.constraint_name)?;
-        let engine = world.engine;
-        let definition = self.definition(engine);
-        let entry = world.table_mut("table", &table)?;
-        let columns = entry
-            .columns
-            .iter()
-            .map(|c| c.name.clone())
-            .filter(|c| expression::mentions(engine, &definition, c))
-            .collect();
-        let constraint = Constraint {
-            name: self.constraint_name.clone(),
-            kind: ConstraintKind::Check,
-            columns,
-            definition,
-            validated: true,
-            references: None,
-        };
-        add_to(world, &table, constraint)
+        if world.engine.is_mysql_family() && !world.is_made(&table) {
+            let definition = self.definition(world.engine);
+            return by_copy(
+                world.engine,
+                &table,
+                &self.constraint_name,
+                &definition,
+                |anew| anew.apply(world),
+            );
+        }
+        let definition = self.definition(world.engine);
+        note(world, &table, &self.constraint_name, &definition)
     }
 
     fn compile(&self, before: &World) -> Result<Vec<Draft>, Refusal> {
@@ -127,8 +152,19 @@ impl Behave for AddCheck {
                 ),
                 postgres::validate(before, &table, &self.constraint_name),
             ]),
-            // Refused where the world is changed.
-            Engine::MySql | Engine::MariaDb => Ok(Vec::new()),
+            Engine::MySql | Engine::MariaDb if before.is_made(&table) => Ok(vec![mysql::ddl(
+                title,
+                &table,
+                mysql::How::Copy.unused(before.engine, &table, &format!("ADD {add}")),
+                &catalogue::constraint(before.engine, &table, &self.constraint_name),
+            )]),
+            Engine::MySql | Engine::MariaDb => by_copy(
+                before.engine,
+                &table,
+                &self.constraint_name,
+                &definition,
+                |anew| anew.compile(before),
+            ),
             Engine::Sqlite => Ok(vec![sqlite::rebuild(
                 before,
                 &table,
@@ -143,11 +179,18 @@ impl Behave for AddCheck {
     }
 
     fn undo(&self, before: &World) -> Result<Undo, Refusal> {
-        undo_added(
-            before,
-            &TableName::parse(&self.table),
-            &self.constraint_name,
-        )
+        let table = TableName::parse(&self.table);
+        if before.engine.is_mysql_family() && !before.is_made(&table) {
+            let definition = self.definition(before.engine);
+            return by_copy(
+                before.engine,
+                &table,
+                &self.constraint_name,
+                &definition,
+                |anew| anew.undo(before),
+            );
+        }
+        undo_added(before, &table, &self.constraint_name)
     }
 
     fn sample() -> Self {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::anew::Anew;
 use super::behave::{Behave, Draft, Subject, Undo};
 use super::{DefaultValue, default, mysql, postgres, sqlite};
 use crate::dialect::expression::{self, Volatility};
@@ -175,6 +176,48 @@ impl AddColumn {
 }
 
 impl AddColumn {
+    /// Whether MySQL and MariaDB work its values out for every row there is, by a copy of the table.
+    fn is_stored(&self, engine: Engine) -> bool {
+        engine.is_mysql_family()
+            && lexer::significant(engine, &self.data_type)
+                .is_ok_and(|words| words.iter().any(|t| t.is("stored") || t.is("persistent")))
+    }
+
+    /// What is done with its way by a copy of the table.
+    fn by_copy<T>(
+        &self,
+        engine: Engine,
+        table: &TableName,
+        then: impl FnOnce(&Anew<'_>) -> T,
+    ) -> T {
+        then(&Anew {
+            table,
+            action: format!("ADD COLUMN {}", self.definition(engine)),
+            title: format!("Add column {} to the copy of {table}", self.column),
+            done: &|copy| catalogue::column(engine, copy, &self.column),
+            change: &|world, copy| self.note(world, copy),
+            field: "dataType",
+        })
+    }
+
+    /// Puts it to a table of the world.
+    fn note(&self, world: &mut World, table: &TableName) -> Result<(), Refusal> {
+        let engine = world.engine;
+        let definition = self.definition(engine);
+        let name = quote::name(engine, &self.column);
+        let behind = definition[name.len()..].trim().to_owned();
+        let column = Column {
+            definition: engine.is_mysql_family().then_some(behind),
+            name: self.column.clone(),
+            data_type: self.data_type.trim().to_owned(),
+            nullable: self.nullable,
+            default: self.default_sql(engine),
+            generated: self.is_stored(engine),
+            ..Column::default()
+        };
+        world.add_column(table, column)
+    }
+
     /// What MySQL and MariaDB add only by a copy of the table, or fill with what nobody meant.
     fn mysql_refuses(&self, engine: Engine) -> Result<(), Refusal> {
         let title = engine.title();
@@ -183,14 +226,6 @@ impl AddColumn {
             ("auto_increment", mysql::BY_COPY),
             ("unique", "add a unique index afterwards (add_unique)"),
             ("primary", mysql::BY_COPY),
-            (
-                "stored",
-                "use a VIRTUAL one, or a plain column and a backfill",
-            ),
-            (
-                "persistent",
-                "use a VIRTUAL one, or a plain column and a backfill",
-            ),
         ] {
             if words.iter().any(|t| t.is(word)) {
                 return Err(Refusal::new(
@@ -271,18 +306,12 @@ impl Behave for AddColumn {
             Engine::MySql | Engine::MariaDb => self.mysql_refuses(world.engine)?,
             Engine::Sqlite => self.sqlite_refuses()?,
         }
+        if self.is_stored(world.engine) && !world.is_made(&table) {
+            let engine = world.engine;
+            return self.by_copy(engine, &table, |anew| anew.apply(world));
+        }
         let definition = self.definition(world.engine);
-        let name = quote::name(world.engine, &self.column);
-        let behind = definition[name.len()..].trim().to_owned();
-        let column = Column {
-            definition: world.engine.is_mysql_family().then_some(behind),
-            name: self.column.clone(),
-            data_type: self.data_type.trim().to_owned(),
-            nullable: self.nullable,
-            default,
-            ..Column::default()
-        };
-        world.add_column(&table, column)?;
+        self.note(world, &table)?;
         world.edit_text(&table, "column", |text| {
             text.add_column(&definition);
             Ok(())
@@ -304,6 +333,18 @@ impl Behave for AddColumn {
                     Work::Brief
                 };
                 Statement::new(sql, Lock::AccessExclusive, work, before.rows(&table))
+            }
+            Engine::MySql | Engine::MariaDb if self.is_stored(before.engine) => {
+                if !before.is_made(&table) {
+                    return self.by_copy(before.engine, &table, |anew| anew.compile(before));
+                }
+                let action = format!("ADD COLUMN {}", self.definition(before.engine));
+                return Ok(vec![mysql::ddl(
+                    format!("Add column {table}.{}", self.column),
+                    &table,
+                    mysql::How::Copy.unused(before.engine, &table, &action),
+                    &catalogue::column(before.engine, &table, &self.column),
+                )]);
             }
             Engine::MySql | Engine::MariaDb => {
                 let action = format!("ADD COLUMN {}", self.definition(before.engine));
@@ -329,6 +370,11 @@ impl Behave for AddColumn {
         let statement = match before.engine {
             Engine::PostgreSql => {
                 postgres::alter(&table, &format!("DROP COLUMN IF EXISTS {column}"))
+            }
+            Engine::MySql | Engine::MariaDb
+                if self.is_stored(before.engine) && !before.is_made(&table) =>
+            {
+                return self.by_copy(before.engine, &table, |anew| anew.undo(before));
             }
             Engine::MySql | Engine::MariaDb => {
                 return Ok(Undo::whole(vec![mysql::drop_column(

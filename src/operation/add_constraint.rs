@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Subject, Undo};
 use super::drop_constraint::{add_to, refuse_taken, undo_added};
-use super::{AddUnique, SetNotNull, mysql, postgres, sqlite};
+use super::{AddCheck, AddUnique, SetNotNull, postgres, sqlite};
 use crate::dialect::constraint::{self, Body, Kind};
 use crate::dialect::statement::Work;
 use crate::dialect::{expression, quote};
@@ -34,7 +34,16 @@ impl AddConstraint {
         }
     }
 
-    /// Bodies that MySQL and MariaDB take only by another operation, or by a copy.
+    /// The same check as the operation that knows how MySQL and MariaDB take one.
+    fn check(&self, body: &Body) -> AddCheck {
+        AddCheck {
+            table: self.table.clone(),
+            constraint_name: self.constraint_name.clone(),
+            sql: body.sql.clone(),
+        }
+    }
+
+    /// Bodies that MySQL and MariaDB take only by another operation.
     fn mysql_refuses(&self, world: &World, body: &Body) -> Result<(), Refusal> {
         let title = world.engine.title();
         let message = match body.kind {
@@ -44,11 +53,7 @@ impl AddConstraint {
                 body.index
             ),
             Kind::ForeignKey => "use add_foreign_key: it adds the key without copying the table, and asks for rows that point nowhere".to_owned(),
-            Kind::Check => format!(
-                "{title} adds a check only by copying {} while writers wait; {}",
-                self.table,
-                mysql::BY_COPY
-            ),
+            Kind::Check => return Ok(()),
             Kind::PrimaryKey => "use custom_sql with ALTER TABLE ... ADD PRIMARY KEY (...), ALGORITHM=INPLACE, LOCK=NONE: the rows are put into the order of the key while everybody goes on".to_owned(),
             // Refused on both of them anyway.
             Kind::Exclude => return Ok(()),
@@ -325,7 +330,12 @@ impl Behave for AddConstraint {
             }
             Engine::MySql | Engine::MariaDb => {
                 self.mysql_refuses(world, &body)?;
-                return self.unique(&body).apply(world);
+                return match body.kind {
+                    Kind::Check => self.check(&body).apply(world),
+                    Kind::Unique | Kind::PrimaryKey | Kind::ForeignKey | Kind::Exclude => {
+                        self.unique(&body).apply(world)
+                    }
+                };
             }
             Engine::Sqlite => {}
         }
@@ -386,7 +396,12 @@ impl Behave for AddConstraint {
         let body = self.body(before.engine)?;
         match before.engine {
             Engine::PostgreSql => self.postgres(before, &table, &body),
-            Engine::MySql | Engine::MariaDb => self.unique(&body).compile(before),
+            Engine::MySql | Engine::MariaDb => match body.kind {
+                Kind::Check => self.check(&body).compile(before),
+                Kind::Unique | Kind::PrimaryKey | Kind::ForeignKey | Kind::Exclude => {
+                    self.unique(&body).compile(before)
+                }
+            },
             Engine::Sqlite => {
                 let text = format!(
                     "CONSTRAINT {} {}",

@@ -335,7 +335,11 @@ impl Behave for AddIndex {
         let name = self.name();
         Ok(Undo::whole(vec![match before.engine {
             Engine::PostgreSql => postgres::drop_index(&table, &name),
-            Engine::MySql | Engine::MariaDb => mysql::drop_index(before, &table, &name),
+            Engine::MySql | Engine::MariaDb => {
+                let mut drafts = mysql::gave_way(before, &table, &name, &self.columns);
+                drafts.push(mysql::drop_index(before, &table, &name));
+                return Ok(Undo::whole(drafts));
+            }
             Engine::Sqlite => Draft::transaction(
                 format!("Drop index {name} of {table}"),
                 &table,

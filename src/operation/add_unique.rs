@@ -184,12 +184,15 @@ impl Behave for AddUnique {
     fn undo(&self, before: &World) -> Result<Undo, Refusal> {
         let table = TableName::parse(&self.table);
         if before.engine.is_mysql_family() {
-            return Ok(Undo::whole(vec![mysql::drop_constraint(
+            let name = &self.constraint_name;
+            let mut drafts = mysql::gave_way(before, &table, name, &self.columns);
+            drafts.push(mysql::drop_constraint(
                 before,
                 &table,
-                &self.constraint_name,
+                name,
                 Some(ConstraintKind::Unique),
-            )]));
+            ));
+            return Ok(Undo::whole(drafts));
         }
         let mut undo = undo_added(before, &table, &self.constraint_name)?;
         if before.engine == Engine::PostgreSql {

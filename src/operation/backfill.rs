@@ -381,9 +381,14 @@ impl Behave for Backfill {
     fn compile(&self, before: &World) -> Result<Vec<Draft>, Refusal> {
         let table = TableName::parse(&self.table);
         let assignments = self.assignments(before.engine);
-        let past_triggers = assignments
-            .iter()
-            .any(|a| !before.dual_writes(&table, &a.column).is_empty());
+        // What is brought up must not come back and rewrite what it was made from; a change of the
+        // old columns is a write like any other, which the new ones follow.
+        let past_triggers = assignments.iter().any(|a| {
+            before
+                .dual_writes(&table, &a.column)
+                .iter()
+                .any(|d| d.new.iter().any(|c| c.column == a.column))
+        });
         let pending = self.pending(before, &assignments);
         let mut draft = draft(
             before,

@@ -3,13 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Subject, Undo};
-use super::{mysql, postgres, sqlite};
+use super::{postgres, sqlite};
 use crate::dialect::statement::Work;
 use crate::dialect::types::{self, change};
 use crate::dialect::{expression, quote};
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::plan::{Lock, Statement};
 use crate::schema::{Column, Constraint, ConstraintKind, Refusal, Table, TableName, World};
+
+mod mysql;
 
 /// Changes a column's type.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -120,7 +122,11 @@ impl ChangeColumnType {
             });
         }
         if let Err(why) = change::is_free(engine, &from, &to) {
-            return Err(self.pattern(&old, &why));
+            return if engine.is_mysql_family() {
+                self.mysql_refuses(world, table, &old)
+            } else {
+                Err(self.pattern(&old, &why))
+            };
         }
         match (engine, world.table(table)) {
             (Engine::PostgreSql, Some(known)) => self.postgres_refuses(&old, table, known),
@@ -263,54 +269,6 @@ impl ChangeColumnType {
     }
 }
 
-impl ChangeColumnType {
-    /// The column's definition with the new type, or as it was.
-    fn mysql(&self, before: &World, table: &TableName, forward: bool) -> Result<Draft, Refusal> {
-        let engine = before.engine;
-        let old = self.old_type(before, table)?;
-        let known = before
-            .column(table, &self.column)
-            .and_then(|c| c.definition.as_deref());
-        let definition = match known {
-            Some(definition) if forward => retyped(definition, &old, self.new_type.trim()),
-            Some(definition) => Some(definition.to_owned()),
-            None if !before.live => {
-                let data_type = if forward { self.new_type.trim() } else { &old };
-                Some(format!("{data_type} /* and all else of its definition */"))
-            }
-            None => None,
-        };
-        let Some(definition) = definition else {
-            return Err(Refusal::new(
-                "column",
-                format!(
-                    "the definition of {table}.{} is not known before this runs, and MODIFY COLUMN must repeat all of it",
-                    self.column
-                ),
-            ));
-        };
-        let name = quote::name(engine, &self.column);
-        let action = format!("MODIFY COLUMN {name} {definition}");
-        // A narrower type is put into every row.
-        let how = if forward {
-            mysql::How::Online(Work::Brief)
-        } else {
-            mysql::How::Copy
-        };
-        let (to, back) = if forward {
-            (self.new_type.trim(), "")
-        } else {
-            (old.as_str(), "back ")
-        };
-        Ok(mysql::ddl(
-            format!("Change the type of {table}.{} {back}to {to}", self.column),
-            table,
-            mysql::alter(before, table, &action, how),
-            mysql::REPEATABLE,
-        ))
-    }
-}
-
 /// The definition with another type at its beginning.
 fn retyped(definition: &str, old: &str, new: &str) -> Option<String> {
     let rest = definition.get(old.len()..)?;
@@ -354,12 +312,11 @@ impl Behave for ChangeColumnType {
         world.check_type("newType", &self.new_type)?;
         world.need_column(&table, "column", &self.column)?;
         self.judge(world, &table)?;
-        if let Some(column) = world.column_mut(&table, "column", &self.column)? {
-            if let Some(definition) = &column.definition {
-                column.definition = retyped(definition, &column.data_type, self.new_type.trim());
-            }
-            self.new_type.trim().clone_into(&mut column.data_type);
+        if world.engine.is_mysql_family() && self.needs_copy(world, &table)? {
+            let before = world.clone();
+            return self.by_copy(&before, &table, |anew| anew.apply(world));
         }
+        self.retype(world, &table)?;
         world.edit_text(&table, "column", |text| {
             text.set_type(&self.column, self.new_type.trim())
         })
@@ -370,6 +327,9 @@ impl Behave for ChangeColumnType {
         match before.engine {
             Engine::PostgreSql => {
                 Ok(self.postgres(before, &table, &self.new_type, Work::Brief, None))
+            }
+            Engine::MySql | Engine::MariaDb if self.needs_copy(before, &table)? => {
+                self.by_copy(before, &table, |anew| anew.compile(before))
             }
             Engine::MySql | Engine::MariaDb => Ok(vec![self.mysql(before, &table, true)?]),
             Engine::Sqlite => {
@@ -410,6 +370,9 @@ impl Behave for ChangeColumnType {
                 Ok(Undo::whole(
                     self.postgres(before, &table, &full, work, default),
                 ))
+            }
+            Engine::MySql | Engine::MariaDb if self.needs_copy(before, &table)? => {
+                self.by_copy(before, &table, |anew| anew.undo(before))
             }
             Engine::MySql | Engine::MariaDb => {
                 Ok(Undo::whole(vec![self.mysql(before, &table, false)?]))

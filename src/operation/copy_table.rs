@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::backfill::walk;
 use super::behave::{Behave, Draft, Subject, Undo};
 use super::default;
-use super::shadow::{Texts, named, qualified, sqlite as links};
+use super::mysql;
+use super::shadow::{self, Texts, qualified, sqlite as links};
 use super::sqlite;
-use crate::dialect::expression;
+use crate::dialect::{catalogue, expression, quote};
 use crate::document::{Conversion, Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::plan::{Action, Lock, Statement};
 use crate::schema::{Refusal, Shadow, Table, TableName, World};
@@ -104,18 +105,6 @@ impl CopyTable {
     };
 }
 
-/// Why the strategy is PostgreSQL's alone so far.
-pub(super) fn engine_refusal(engine: Engine) -> Result<(), Refusal> {
-    match engine {
-        Engine::PostgreSql => Ok(()),
-        Engine::MySql | Engine::MariaDb => Err(Refusal::new(
-            "table",
-            "on MySQL and MariaDB Bellows does not copy tables: every RENAME, trigger and foreign key commits by itself there, so a swap could end half done, and foreign keys that cascade fire no triggers; use gh-ost or pt-online-schema-change for what ALTER TABLE cannot do in place",
-        )),
-        Engine::Sqlite => Ok(()),
-    }
-}
-
 /// Whether the server computes the column.
 pub(super) fn is_computed(table: &Table, column: &str) -> bool {
     let identity = table
@@ -157,7 +146,8 @@ impl CopyTable {
         let mapped = self.mapped();
         let source = world.table(&table).filter(|t| !t.columns.is_empty());
         let target = world.table(&shadow).filter(|t| !t.columns.is_empty());
-        let identity = |column: &str| (column.to_owned(), named(column));
+        let engine = world.engine;
+        let identity = |column: &str| (column.to_owned(), quote::name(engine, column));
         let given = |column: &str| {
             mapped
                 .get(column)
@@ -348,7 +338,6 @@ impl Behave for CopyTable {
     }
 
     fn apply(&self, world: &mut World) -> Result<(), Refusal> {
-        engine_refusal(world.engine)?;
         self.form()?;
         let (table, shadow) = self.names();
         world.table_mut("table", &table)?;
@@ -379,6 +368,9 @@ impl Behave for CopyTable {
             links::refuse(world, &table, &definition)?;
             triggers = links::Link::new(world, &table, &definition).triggers();
         }
+        if world.engine.is_mysql_family() {
+            shadow::mysql::problem(world, &table, &definition)?;
+        }
         let entry = world.table_mut("table", &table)?;
         entry.dependents.extend(triggers);
         if entry.shadows.iter().any(|s| s.target == shadow) {
@@ -395,16 +387,33 @@ impl Behave for CopyTable {
         let (table, shadow) = self.names();
         let definition = self.definition(before)?;
         let key = walk(before, &table);
-        let (install, copy, compare) = if before.engine == Engine::Sqlite {
+        let together = |install| {
+            let title = format!("Keep {shadow} in step with {table}");
+            Draft::transaction(title, &table, install).touching(&shadow)
+        };
+        let (mut drafts, copy, compare) = if before.engine == Engine::Sqlite {
             let link = links::Link::new(before, &table, &definition);
             let mut install = vec![link.must_be_empty(), link.tried()];
             install.extend(link.install());
-            (install, link.copy(key.clone()), link.compare(key))
+            (
+                vec![together(install)],
+                link.copy(key.clone()),
+                link.compare(key),
+            )
+        } else if before.engine.is_mysql_family() {
+            let texts = shadow::mysql::Texts::new(before, &table, &definition);
+            let mut drafts = vec![texts.try_out()];
+            drafts.extend(texts.install(&table));
+            (drafts, texts.copy(key.clone()), texts.compare(key))
         } else {
             let texts = Texts::new(before, &table, &definition);
             let mut install = vec![texts.must_be_empty()];
             install.extend(texts.install());
-            (install, texts.copy(key.clone()), texts.compare(key))
+            (
+                vec![together(install)],
+                texts.copy(key.clone()),
+                texts.compare(key),
+            )
         };
         let paced = |mut copy: crate::plan::TableCopy| {
             copy.batch_size = self.batch_size;
@@ -416,28 +425,32 @@ impl Behave for CopyTable {
             tables: vec![table.clone(), shadow.clone()],
             action,
         };
-        Ok(vec![
-            Draft::transaction(
-                format!("Keep {shadow} in step with {table}"),
-                &table,
-                install,
-            )
-            .touching(&shadow),
-            step(
-                format!("Copy {table} to {shadow}"),
-                Action::Copy(paced(copy)),
-            ),
-            step(
-                format!("Compare {shadow} with {table}"),
-                Action::Compare(paced(compare)),
-            ),
-        ])
+        drafts.push(step(
+            format!("Copy {table} to {shadow}"),
+            Action::Copy(paced(copy)),
+        ));
+        drafts.push(step(
+            format!("Compare {shadow} with {table}"),
+            Action::Compare(paced(compare)),
+        ));
+        Ok(drafts)
     }
 
     fn undo(&self, before: &World) -> Result<Undo, Refusal> {
         let (table, shadow) = self.names();
         let definition = self.definition(before)?;
         // It was empty before: what is in it are copies, and old ones would stay beside new ones.
+        if before.engine.is_mysql_family() {
+            let sql = format!("TRUNCATE TABLE {}", quote::table(before.engine, &shadow));
+            let mut drafts = shadow::mysql::Texts::new(before, &table, &definition).remove();
+            drafts.push(mysql::ddl(
+                format!("Empty {shadow}"),
+                &shadow,
+                Statement::brief(sql, Lock::MetadataExclusive).outside(),
+                &format!("NOT {}", catalogue::table(before.engine, &shadow)),
+            ));
+            return Ok(Undo::whole(drafts));
+        }
         let statements = if before.engine == Engine::Sqlite {
             let link = links::Link::new(before, &table, &definition);
             let mut statements = link.remove();

@@ -7,7 +7,7 @@ use super::{mysql, sqlite};
 use crate::dialect::{expression, lexer, quote, reads};
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::plan::{Lock, Statement};
-use crate::schema::{Refusal, TableName, World};
+use crate::schema::{Refusal, TableName, View, World};
 
 /// Creates a view.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,6 +48,49 @@ pub(super) fn drop(world: &World, view: &TableName, where_there: bool) -> Result
     };
     let title = format!("Drop view {view}");
     Ok(Draft::transaction(title, view, vec![statement]))
+}
+
+/// `CREATE VIEW` with all that is known of one that was there: `select` in the place of its query.
+/// `replace` where it is there still.
+pub(crate) fn again(
+    engine: Engine,
+    name: &TableName,
+    known: Option<&View>,
+    select: &str,
+    replace: bool,
+) -> String {
+    let columns = match known.map(|v| v.columns.as_slice()) {
+        Some([]) | None => String::new(),
+        Some(columns) => format!(" ({})", quote::names(engine, columns)),
+    };
+    let options = known.map(|v| v.options.as_slice()).unwrap_or_default();
+    let (before, behind, after) = match engine {
+        Engine::PostgreSql if options.is_empty() => (String::new(), String::new(), String::new()),
+        Engine::PostgreSql => (
+            String::new(),
+            format!(" WITH ({})", options.join(", ")),
+            String::new(),
+        ),
+        Engine::MySql | Engine::MariaDb => {
+            let part = |last: bool| -> String {
+                let some = options.iter().filter(|o| o.starts_with("WITH ") == last);
+                some.map(|o| format!("{o} ")).collect()
+            };
+            let check = part(true);
+            let after = if check.is_empty() {
+                String::new()
+            } else {
+                format!("\n{}", check.trim_end())
+            };
+            (part(false), String::new(), after)
+        }
+        Engine::Sqlite => (String::new(), String::new(), String::new()),
+    };
+    let replace = if replace { "OR REPLACE " } else { "" };
+    format!(
+        "CREATE {replace}{before}VIEW {}{columns}{behind} AS\n{select}{after}",
+        quote::table(engine, name)
+    )
 }
 
 impl Behave for CreateView {

@@ -1,5 +1,7 @@
 //! custom_sql: statements as a person wrote them.
 
+mod effect;
+
 use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Loss, Subject, Undo};
@@ -88,13 +90,18 @@ fn drafts(world: &World, field: &'static str, sql: &str) -> Result<Vec<Draft>, R
         if !facts.transactional {
             open = false;
             let statement = statement.outside();
-            let action = match (built_index(world.engine, &piece.sql), tables.first()) {
-                (Some(index), Some(table)) => Action::BuildIndex {
+            let index = built_index(world.engine, &piece.sql).zip(tables.first());
+            let action = match (index, effect::of(world.engine, &piece.sql)) {
+                (Some((index, table)), _) => Action::BuildIndex {
                     statement,
                     table: table.clone(),
                     index,
                 },
-                _ => Action::Outside { statement },
+                (None, Some(done)) => Action::Ddl {
+                    statement,
+                    done_sql: format!("SELECT {done}"),
+                },
+                (None, None) => Action::Outside { statement },
             };
             drafts.push(Draft {
                 title,

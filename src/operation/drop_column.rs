@@ -4,9 +4,8 @@ mod again;
 
 use serde::{Deserialize, Serialize};
 
-use super::backfill;
 use super::behave::{Behave, Draft, Loss, Subject, Undo};
-use super::{dual_write, mysql, postgres, shadow, sqlite};
+use super::{dual_write, mysql, postgres, restore, shadow, sqlite};
 use crate::dialect::create_table::CreateTable;
 use crate::dialect::statement::Work;
 use crate::dialect::{catalogue, column_definition};
@@ -182,7 +181,7 @@ impl DropColumn {
     /// MySQL and MariaDB: whatever stands on the column goes first, each by a statement of its
     /// own; an index would else silently become one on its other columns.
     fn mysql(&self, before: &World, table: &TableName) -> Vec<Draft> {
-        let mut drafts = Vec::new();
+        let mut drafts = shadow::mysql::leave_column(before, table, &self.column);
         for (dual_write, defaults) in self.parted(before, table) {
             for (column, default) in defaults {
                 drafts.push(mysql::put_default(before, table, &column, Some(&default)));
@@ -244,21 +243,7 @@ impl DropColumn {
             let held: Vec<&str> = defaults.iter().map(|(column, _)| column.as_str()).collect();
             drafts.extend(dual_write::mysql::install(before, table, dual_write, &held));
         }
-        for (dual_write, _) in &parted {
-            let back = dual_write
-                .backward
-                .get(&self.column)
-                .or_else(|| dual_write.forward.get(&self.column));
-            if let Some(sql) = back {
-                drafts.push(backfill::draft(
-                    before,
-                    table,
-                    format!("{name} = {sql}"),
-                    format!("{name} IS NULL"),
-                    true,
-                ));
-            }
-        }
+        drafts.extend(self.values_again(before, table, &parted));
         for index in self.indexes(before, table) {
             drafts.push(mysql::build_index(
                 before,
@@ -314,6 +299,7 @@ impl Behave for DropColumn {
             ));
         }
         world.need_no_copied_column("column", &table, &self.column, false)?;
+        world.need_no_trigger_on("column", &table, &self.column)?;
         let mut given: Vec<(String, String)> = Vec::new();
         for (_, defaults) in self.parted(world, &table) {
             given.extend(defaults);
@@ -358,6 +344,9 @@ impl Behave for DropColumn {
                         statements.push(dual_write::put_default(&table, &other, Some(&default)));
                     }
                 }
+                let known = before.table(&table);
+                let sequence = restore::attached::sequence(known, &self.column);
+                statements.extend(restore::attached::keep_numbers(sequence.into_iter()));
                 statements.push(postgres::alter(
                     &table,
                     &format!(

@@ -6,7 +6,7 @@ use super::behave::{Behave, Draft, Subject, Undo};
 use super::{mysql, postgres, restore, sqlite};
 use crate::dialect::quote;
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
-use crate::schema::{Constraint, ConstraintKind, Refusal, TableName, World};
+use crate::schema::{Commented, Constraint, ConstraintKind, Refusal, TableName, World};
 
 /// Drops a constraint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -154,6 +154,9 @@ impl Behave for DropConstraint {
             let own = Some(&self.constraint_name);
             entry.indexes.retain(|i| i.constraint.as_ref() != own);
         }
+        entry
+            .attached
+            .drop_named(Commented::Constraint, &self.constraint_name);
         world.edit_text(&table, "constraintName", |text| {
             text.drop_constraint(&self.constraint_name)
         })
@@ -199,7 +202,7 @@ impl Behave for DropConstraint {
         let title = format!("Add constraint {} to {table} again", self.constraint_name);
         match before.engine {
             Engine::PostgreSql => Ok(match self.known(before, &table) {
-                Some(known) => Undo::whole(restore::constraint(before, &table, known)),
+                Some(known) => Undo::whole(restore::constraint(before, &table, known, false)),
                 None => Undo::nothing(),
             }),
             Engine::MySql | Engine::MariaDb => Ok(match self.known(before, &table) {

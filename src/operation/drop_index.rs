@@ -113,7 +113,7 @@ impl Behave for DropIndex {
             .table(&table)
             .and_then(|t| t.indexes.iter().find(|i| i.name == self.index_name));
         Ok(match known {
-            Some(index) => Undo::whole(vec![restore::index(before, &table, index)]),
+            Some(index) => Undo::whole(restore::index(before, &table, index)),
             None => Undo::nothing(),
         })
     }

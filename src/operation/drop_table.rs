@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Loss, Subject, Undo};
-use super::{mysql, restore, shadow, sqlite};
+use super::{mysql, postgres, restore, shadow, sqlite};
 use crate::dialect::quote;
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::plan::{Lock, Statement};
-use crate::schema::{Refusal, Table, TableName, World};
+use crate::schema::{Constraint, Refusal, Table, TableName, World};
 
 /// Drops a table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +32,13 @@ impl DropTable {
     };
 }
 
+/// Whether the way back makes it again. One that was kept in step would come back empty and follow
+/// nobody, and a swap that is taken back after that would put it in its table's place; a partitioned
+/// table's bounds are not known here.
+pub(crate) fn comes_back(before: &World, name: &TableName, table: &Table) -> bool {
+    before.copies_into(name).is_empty() && !table.partitioned
+}
+
 /// The tables that its foreign keys point to: they are locked as well.
 fn targets(known: Option<&Table>, name: &TableName) -> Vec<TableName> {
     let constraints = known.map(|t| t.constraints.as_slice());
@@ -44,61 +51,60 @@ fn targets(known: Option<&Table>, name: &TableName) -> Vec<TableName> {
 }
 
 /// What makes the table again on PostgreSQL, empty, as the catalogue knew it.
-fn postgres(name: &TableName, table: &Table) -> Vec<Statement> {
+fn again(name: &TableName, table: &Table) -> Vec<Statement> {
     let on = quote::table(Engine::PostgreSql, name);
-    let mut out = Vec::new();
-    let owned: Vec<(String, &str)> = table
-        .columns
+    let attached = &table.attached;
+    let owner = attached.owner.as_deref();
+    let sequences = &attached.sequences;
+    let mut out: Vec<Statement> = sequences
         .iter()
-        .filter_map(|c| Some((restore::sequence(c)?, c.name.as_str())))
+        .filter_map(restore::attached::make_sequence)
         .collect();
-    for (sequence, _) in &owned {
-        out.push(Statement::brief(
-            format!("CREATE SEQUENCE IF NOT EXISTS {sequence}"),
-            Lock::None,
-        ));
-    }
     let mut items: Vec<String> = table
         .columns
         .iter()
         .map(|c| {
             let in_key = table.primary_key.contains(&c.name);
-            restore::definition(Engine::PostgreSql, c, !c.nullable && !in_key)
+            let column = restore::attached::with_identity(Some(table), c);
+            restore::definition(Engine::PostgreSql, &column, !c.nullable && !in_key)
         })
         .collect();
-    if !table.primary_key.is_empty() {
-        items.push(format!(
+    match &attached.primary_key {
+        Some(key) => items.push(format!(
+            "CONSTRAINT {} {}",
+            quote::name(Engine::PostgreSql, &key.name),
+            key.definition
+        )),
+        None if table.primary_key.is_empty() => {}
+        None => items.push(format!(
             "PRIMARY KEY ({})",
             quote::names(Engine::PostgreSql, &table.primary_key)
-        ));
+        )),
     }
+    let unlogged = if attached.unlogged { "UNLOGGED " } else { "" };
+    let options = match attached.options.as_slice() {
+        [] => String::new(),
+        options => format!(" WITH ({})", options.join(", ")),
+    };
     out.push(Statement::brief(
-        format!("CREATE TABLE {on} (\n  {}\n)", items.join(",\n  ")),
+        format!(
+            "CREATE {unlogged}TABLE {on} (\n  {}\n){options}",
+            items.join(",\n  ")
+        ),
         Lock::None,
     ));
-    for (sequence, column) in &owned {
-        out.push(Statement::brief(
-            format!(
-                "ALTER SEQUENCE {sequence} OWNED BY {on}.{}",
-                quote::name(Engine::PostgreSql, column)
-            ),
-            Lock::None,
-        ));
+    if let Some(owner) = owner {
+        out.push(postgres::alter(name, &format!("OWNER TO {owner}")));
     }
-    for constraint in &table.constraints {
-        let suffix = if constraint.validated {
-            ""
-        } else {
-            " NOT VALID"
-        };
-        out.push(Statement::brief(
-            format!(
-                "ALTER TABLE {on} ADD CONSTRAINT {} {}{suffix}",
-                quote::name(Engine::PostgreSql, &constraint.name),
-                constraint.definition
-            ),
-            Lock::AccessExclusive,
-        ));
+    for sequence in sequences {
+        out.extend(restore::attached::own_sequence(name, owner, sequence));
+    }
+    // Those that it points to itself with need their keys first.
+    let points_home = |c: &&Constraint| c.references.as_ref() == Some(name);
+    let (own, others): (Vec<&Constraint>, Vec<&Constraint>) =
+        table.constraints.iter().partition(points_home);
+    for constraint in others {
+        out.push(add_again(&on, constraint));
     }
     // The table is empty and nobody knows it yet: there is nobody to hold up.
     let plain = table
@@ -106,10 +112,30 @@ fn postgres(name: &TableName, table: &Table) -> Vec<Statement> {
         .iter()
         .filter(|i| i.constraint.is_none() && i.valid);
     out.extend(plain.map(|i| Statement::brief(i.definition.clone(), Lock::Share)));
+    for constraint in own {
+        out.push(add_again(&on, constraint));
+    }
     for column in &table.columns {
         out.extend(restore::attributes(name, column));
     }
+    out.extend(restore::attached::whole(name, table));
     out
+}
+
+fn add_again(on: &str, constraint: &Constraint) -> Statement {
+    let suffix = if constraint.validated {
+        ""
+    } else {
+        " NOT VALID"
+    };
+    Statement::brief(
+        format!(
+            "ALTER TABLE {on} ADD CONSTRAINT {} {}{suffix}",
+            quote::name(Engine::PostgreSql, &constraint.name),
+            constraint.definition
+        ),
+        Lock::AccessExclusive,
+    )
 }
 
 impl Behave for DropTable {
@@ -126,7 +152,9 @@ impl Behave for DropTable {
     }
 
     fn apply(&self, world: &mut World) -> Result<(), Refusal> {
-        world.drop_table(&TableName::parse(&self.table))
+        let name = TableName::parse(&self.table);
+        world.need_no_trigger_beside("table", &name)?;
+        world.drop_table(&name)
     }
 
     fn compile(&self, before: &World) -> Result<Vec<Draft>, Refusal> {
@@ -138,6 +166,10 @@ impl Behave for DropTable {
             Engine::PostgreSql => {
                 // Triggers that write a table which is not there fail every write of theirs.
                 statements.extend(shadow::leave_table(before, &name));
+                if let Some(table) = known.filter(|t| comes_back(before, &name, t)) {
+                    let sequences = table.attached.sequences.iter();
+                    statements.extend(restore::attached::keep_numbers(sequences));
+                }
                 statements.push(Statement::brief(sql, Lock::AccessExclusive));
                 statements.extend(shadow::drop_functions(before, &name));
                 for dual_write in known.map(|t| t.dual_writes.as_slice()).unwrap_or_default() {
@@ -146,10 +178,11 @@ impl Behave for DropTable {
                 }
             }
             Engine::MySql | Engine::MariaDb => {
+                // As above; and what was dropped stays so.
+                let mut drafts = shadow::mysql::leave_table(before, &name);
                 let draft = mysql::drop_whole(before, "table", &name);
-                return Ok(vec![
-                    targets(known, &name).iter().fold(draft, Draft::touching),
-                ]);
+                drafts.push(targets(known, &name).iter().fold(draft, Draft::touching));
+                return Ok(drafts);
             }
             Engine::Sqlite => {
                 statements.extend(shadow::leave_table(before, &name));
@@ -174,20 +207,16 @@ impl Behave for DropTable {
         } else {
             Loss::Values
         };
-        // One that was kept in step would come back empty and follow nobody, and a swap that is
-        // taken back after that would put it in its table's place.
-        let followed = !before.copies_into(&name).is_empty();
-        let Some(table) = before.table(&name).filter(|_| !followed) else {
+        let known = before.table(&name);
+        let Some(table) = known.filter(|t| comes_back(before, &name, t)) else {
             return Ok(Undo {
                 drafts: Vec::new(),
                 loss,
             });
         };
         let statements = match before.engine {
-            // A partitioned table's bounds are not known here.
-            Engine::PostgreSql if table.partitioned => Vec::new(),
             Engine::PostgreSql => {
-                let mut statements = postgres(&name, table);
+                let mut statements = again(&name, table);
                 for dual_write in &table.dual_writes {
                     statements.extend(super::dual_write::install(before, &name, dual_write, &[]));
                 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Loss, Subject, Undo};
-use super::{create_view, mysql, sqlite};
+use super::{create_view, mysql, restore, sqlite};
 use crate::dialect::quote;
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::plan::{Lock, Statement};
@@ -36,41 +36,62 @@ impl DropView {
 fn again(engine: Engine, name: &TableName, view: &View) -> Vec<Statement> {
     let sql_name = quote::table(engine, name);
     let query = view.definition.trim().trim_end_matches(';');
-    let columns = if view.columns.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", quote::names(engine, &view.columns))
-    };
-    let options = if view.options.is_empty() {
-        String::new()
-    } else {
-        format!(" WITH ({})", view.options.join(", "))
-    };
-    let sql = format!("CREATE VIEW {sql_name}{columns}{options} AS\n{query}");
+    let sql = create_view::again(engine, name, Some(view), query, false);
     match engine {
         Engine::Sqlite => vec![sqlite::write(sql)],
         Engine::MySql | Engine::MariaDb => vec![Statement::brief(sql, Lock::MetadataExclusive)],
         Engine::PostgreSql => {
             let mut out = vec![Statement::brief(sql, Lock::AccessShare)];
-            for (grantee, privilege, grantable) in &view.grants {
-                let option = if *grantable { " WITH GRANT OPTION" } else { "" };
-                out.push(Statement::brief(
-                    format!("GRANT {privilege} ON {sql_name} TO {grantee}{option}"),
-                    Lock::None,
-                ));
-            }
-            if let Some(comment) = &view.comment {
-                out.push(Statement::brief(
-                    format!(
-                        "COMMENT ON VIEW {sql_name} IS {}",
-                        quote::literal(engine, comment)
-                    ),
-                    Lock::ShareUpdateExclusive,
-                ));
-            }
+            out.extend(postgres_attached(&sql_name, view));
             out
         }
     }
+}
+
+/// What hung on the view (PostgreSQL).
+fn postgres_attached(sql_name: &str, view: &View) -> Vec<Statement> {
+    let quiet = |sql: String| Statement::brief(sql, Lock::None);
+    let comment = |sql: String| Statement::brief(sql, Lock::ShareUpdateExclusive);
+    let own = |name: &String| quote::name(Engine::PostgreSql, name);
+    let mut out = Vec::new();
+    for (column, default) in &view.column_defaults {
+        out.push(quiet(format!(
+            "ALTER VIEW {sql_name} ALTER COLUMN {} SET DEFAULT {default}",
+            own(column)
+        )));
+    }
+    for trigger in &view.triggers {
+        out.push(quiet(trigger.definition.clone()));
+    }
+    if let Some(owner) = &view.owner {
+        out.push(quiet(format!("ALTER VIEW {sql_name} OWNER TO {owner}")));
+    }
+    for (grantee, privilege, grantable) in &view.grants {
+        let option = restore::option(*grantable);
+        out.push(quiet(format!(
+            "GRANT {privilege} ON {sql_name} TO {grantee}{option}"
+        )));
+    }
+    for (column, grantee, privilege, grantable) in &view.column_grants {
+        let (column, option) = (own(column), restore::option(*grantable));
+        out.push(quiet(format!(
+            "GRANT {privilege} ({column}) ON {sql_name} TO {grantee}{option}"
+        )));
+    }
+    if let Some(text) = &view.comment {
+        out.push(comment(format!(
+            "COMMENT ON VIEW {sql_name} IS {}",
+            quote::text(text)
+        )));
+    }
+    for (column, text) in &view.column_comments {
+        out.push(comment(format!(
+            "COMMENT ON COLUMN {sql_name}.{} IS {}",
+            own(column),
+            quote::text(text)
+        )));
+    }
+    out
 }
 
 impl Behave for DropView {

@@ -20,19 +20,21 @@ const LAST: &str = "zz_";
 
 /// The dual write of those columns as the world knows them.
 pub(super) fn definition(world: &World, table: &TableName, sides: Sides) -> DualWrite {
-    let held = |column: String| {
-        let default = match world.engine {
-            Engine::PostgreSql | Engine::MySql | Engine::MariaDb => {
-                world.column(table, &column).and_then(|c| c.default.clone())
-            }
-            Engine::Sqlite => None,
-        };
+    let held = |column: String, moved: bool| {
+        let default = world
+            .column(table, &column)
+            .and_then(|c| c.default.clone())
+            .filter(|_| moved);
         HeldColumn { column, default }
     };
+    let moved = world.engine != Engine::Sqlite;
+    // Where nothing leads back, an old column that is left out gets its default either way, and
+    // may as well keep it.
+    let moved_old = moved && (world.engine == Engine::PostgreSql || !sides.backward.is_empty());
     let stem = DualWrite::stem(table, &sides.old, &sides.new);
     DualWrite {
-        old: sides.old.into_iter().map(held).collect(),
-        new: sides.new.into_iter().map(held).collect(),
+        old: sides.old.into_iter().map(|c| held(c, moved_old)).collect(),
+        new: sides.new.into_iter().map(|c| held(c, moved)).collect(),
         forward: sides.forward,
         backward: sides.backward,
         trigger: match world.engine {
@@ -60,13 +62,19 @@ pub(super) fn inherited_default(
         (&dual_write.new, dual_write.backward.get(survivor)?)
     };
     let engine = world.engine;
+    let default_of = |c: &HeldColumn| {
+        c.default.clone().or_else(|| {
+            let known = world.column(table, &c.column)?;
+            known.default.clone().filter(|_| engine.is_mysql_family())
+        })
+    };
     if let [other] = others.as_slice()
         && *conversion == quote::name(engine, &other.column)
     {
-        return other.default.clone();
+        return default_of(other);
     }
     let meant = |c: &HeldColumn| expression::mentions(engine, conversion, &c.column);
-    if !others.iter().any(|c| c.default.is_some() && meant(c)) {
+    if !others.iter().any(|c| default_of(c).is_some() && meant(c)) {
         return None;
     }
     // A default stands by itself: what also reads other columns of the row can be none.
@@ -78,7 +86,7 @@ pub(super) fn inherited_default(
     });
     (!reads_more).then(|| {
         others.iter().fold(conversion.clone(), |sql, other| {
-            let inner = match &other.default {
+            let inner = match default_of(other) {
                 Some(default) => format!("({default})"),
                 None => "NULL".to_owned(),
             };

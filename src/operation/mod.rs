@@ -9,6 +9,7 @@ use crate::plan::PlannedCheck;
 use crate::schema::{Refusal, TableName, World};
 use behave::Behave;
 
+mod anew;
 mod behave;
 mod dual_write;
 mod mysql;
@@ -186,6 +187,8 @@ operations! {
 pub(crate) use add_foreign_key::ACTIONS as REFERENTIAL_ACTIONS;
 pub use add_foreign_key::ReferentialAction;
 pub use create_table::{NewColumn, NewConstraint};
+pub(crate) use create_view::again as view_again;
+pub(crate) use drop_table::comes_back;
 
 impl Operation {
     /// The word of the document: `add_column`.

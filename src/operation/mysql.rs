@@ -5,7 +5,7 @@
 
 use super::behave::Draft;
 use crate::dialect::statement::Work;
-use crate::dialect::{catalogue, column_definition, lexer, quote};
+use crate::dialect::{catalogue, column_definition, lexer, quote, trigger};
 use crate::document::Engine;
 use crate::plan::{Action, Lock, Statement};
 use crate::schema::{Constraint, ConstraintKind, Index, Refusal, Table, TableName, World};
@@ -32,6 +32,16 @@ impl How {
             (How::Online(_), _) => format!("ALGORITHM=INPLACE{between}LOCK=NONE"),
             (How::Copy, _) => format!("ALGORITHM=COPY{between}LOCK=SHARED"),
         }
+    }
+
+    /// An ALTER of a table that is empty and in nobody's use.
+    pub(super) fn unused(self, engine: Engine, table: &TableName, action: &str) -> Statement {
+        let sql = format!(
+            "ALTER TABLE {} {action}, {}",
+            quote::table(engine, table),
+            self.clause(engine, ", ")
+        );
+        Statement::brief(sql, Lock::MetadataExclusive).outside()
     }
 
     fn statement(self, world: &World, table: &TableName, sql: String) -> Statement {
@@ -235,8 +245,16 @@ pub(super) fn table_again(world: &World, name: &TableName, table: &Table) -> Vec
             items.push(format!("CONSTRAINT {own} {}", constraint.definition));
         }
     }
+    let counter = match table.auto_increment {
+        Some(next) => format!(" AUTO_INCREMENT={next}"),
+        None => String::new(),
+    };
+    let options = match table.options.as_str() {
+        "" => String::new(),
+        options => format!(" {options}"),
+    };
     let sql = format!(
-        "CREATE TABLE {} (\n  {}\n)",
+        "CREATE TABLE {} (\n  {}\n){counter}{options}",
         quote::table(engine, name),
         items.join(",\n  ")
     );
@@ -264,6 +282,17 @@ pub(super) fn table_again(world: &World, name: &TableName, table: &Table) -> Vec
             name,
             dual_write,
             &[],
+        ));
+    }
+    for sql in &table.dependents {
+        let Some(own) = trigger::stands_on(engine, sql, &name.name) else {
+            continue;
+        };
+        drafts.push(ddl(
+            format!("Make the trigger {own} on {name} again"),
+            name,
+            Statement::brief(sql.clone(), Lock::MetadataExclusive).outside(),
+            &catalogue::trigger(engine, name, &own),
         ));
     }
     drafts
@@ -329,6 +358,39 @@ pub(super) fn drop_index(world: &World, table: &TableName, name: &str) -> Draft 
         alter(world, table, &action, How::Online(Work::Brief)),
         &format!("NOT {}", catalogue::index(engine, table, name)),
     )
+}
+
+/// Before an index that the document made is dropped: an index that the server had made by itself,
+/// for a foreign key, gave way to it in silence where it begins with the same columns. That one
+/// comes back first, or the server would refuse.
+pub(super) fn gave_way(
+    world: &World,
+    table: &TableName,
+    name: &str,
+    columns: &[String],
+) -> Vec<Draft> {
+    let known = world.table(table);
+    let keys: Vec<&Constraint> = known
+        .map_or(&[][..], |t| &t.constraints)
+        .iter()
+        .filter(|c| c.kind == ConstraintKind::ForeignKey)
+        .collect();
+    let gave_way = known
+        .map_or(&[][..], |t| &t.indexes)
+        .iter()
+        .filter(|i| !i.unique && !i.definition.is_empty())
+        .filter(|i| keys.iter().any(|key| key.columns == i.columns))
+        .filter(|i| columns.starts_with(&i.columns));
+    gave_way
+        .map(|i| {
+            let mut again = build_index(world, table, &i.name, &i.definition);
+            again.title = format!(
+                "Build index {} on {table} again, if {name} took its place",
+                i.name
+            );
+            again
+        })
+        .collect()
 }
 
 /// Drops a constraint; one that is not known by the word that fits all kinds.

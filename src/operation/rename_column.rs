@@ -118,6 +118,8 @@ impl Behave for RenameColumn {
                 ),
             ));
         }
+        world.need_no_trigger_on("oldColumn", &table, &self.old_column)?;
+        world.need_no_view("oldColumn", &table, Some(&self.old_column))?;
         world.rename_column(&table, &self.old_column, &self.new_column)
     }
 

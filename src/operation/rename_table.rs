@@ -108,6 +108,8 @@ impl Behave for RenameTable {
                 ),
             ));
         }
+        world.need_no_trigger_beside("table", &from)?;
+        world.need_no_view("table", &from, None)?;
         world.rename_table(&from, &to)
     }
 

@@ -1,12 +1,14 @@
 //! What brings back what the catalogue knew: a column's definition, and what hung on it.
 
+pub(super) mod attached;
+
 use super::behave::Draft;
 use super::{mysql, postgres};
 use crate::dialect::statement::Work;
 use crate::dialect::{create_table, expression, lexer, quote};
 use crate::document::Engine;
-use crate::plan::{Lock, Statement};
-use crate::schema::{Column, Constraint, ConstraintKind, Index, TableName, World};
+use crate::plan::{Action, Lock, Statement};
+use crate::schema::{Column, Constraint, ConstraintKind, Index, Policy, TableName, World};
 
 /// `name type COLLATE c NOT NULL DEFAULT d`, as the catalogue knew the column.
 pub(super) fn definition(engine: Engine, column: &Column, not_null: bool) -> String {
@@ -50,7 +52,7 @@ pub(super) fn attributes(table: &TableName, column: &Column) -> Vec<Statement> {
         ));
     }
     for (grantee, privilege, grantable) in &column.grants {
-        let option = if *grantable { " WITH GRANT OPTION" } else { "" };
+        let option = option(*grantable);
         out.push(Statement::brief(
             format!("GRANT {privilege} ({name}) ON {on} TO {grantee}{option}"),
             Lock::None,
@@ -62,21 +64,52 @@ pub(super) fn attributes(table: &TableName, column: &Column) -> Vec<Statement> {
             Lock::ShareUpdateExclusive,
         ));
     }
+    out.extend(
+        column
+            .settings
+            .iter()
+            .map(|setting| postgres::alter_column(table, &column.name, setting)),
+    );
     out
 }
 
-/// The sequence behind `nextval('...')`, as SQL.
-pub(super) fn sequence(column: &Column) -> Option<String> {
-    let default = column.default.as_deref()?;
-    let tokens = lexer::significant(Engine::PostgreSql, default).ok()?;
-    match tokens.as_slice() {
-        [next, open, text, ..]
-            if next.is("nextval") && open.is_symbol("(") && text.kind == lexer::Kind::Text =>
-        {
-            Some(text.text.trim_matches('\'').replace("''", "'"))
-        }
-        _ => None,
+/// When a trigger fires, as ALTER TABLE says it.
+pub(super) fn firing(enabled: &str) -> &'static str {
+    match enabled {
+        "A" => "ENABLE ALWAYS",
+        "R" => "ENABLE REPLICA",
+        "D" => "DISABLE",
+        _ => "ENABLE",
     }
+}
+
+/// CREATE POLICY on a table, whose name is SQL.
+pub(super) fn policy(on: &str, policy: &Policy) -> Statement {
+    let kind = if policy.permissive {
+        "PERMISSIVE"
+    } else {
+        "RESTRICTIVE"
+    };
+    let clause = |word: &str, sql: &Option<String>| match sql {
+        Some(sql) => format!(" {word} ({sql})"),
+        None => String::new(),
+    };
+    Statement::brief(
+        format!(
+            "CREATE POLICY {} ON {on} AS {kind} FOR {} TO {}{}{}",
+            quote::name(Engine::PostgreSql, &policy.name),
+            policy.command,
+            policy.roles.join(", "),
+            clause("USING", &policy.using),
+            clause("WITH CHECK", &policy.check)
+        ),
+        Lock::AccessExclusive,
+    )
+}
+
+/// ` WITH GRANT OPTION`, or nothing.
+pub(super) fn option(grantable: bool) -> &'static str {
+    if grantable { " WITH GRANT OPTION" } else { "" }
 }
 
 /// `CREATE INDEX CONCURRENTLY ...` out of a definition as the catalogue prints it.
@@ -93,15 +126,30 @@ pub(super) fn concurrently(definition: &str) -> String {
 }
 
 /// Builds an index again, without holding up writers where the engine can.
-pub(super) fn index(world: &World, table: &TableName, index: &Index) -> Draft {
+pub(super) fn index(world: &World, table: &TableName, index: &Index) -> Vec<Draft> {
     match world.engine {
         Engine::PostgreSql => {
-            postgres::build_index(world, table, &index.name, concurrently(&index.definition))
+            let sql = concurrently(&index.definition);
+            let mut drafts = vec![postgres::build_index(world, table, &index.name, sql)];
+            let known = world.table(table).map(|t| &t.attached);
+            let statements = known
+                .map(|a| attached::of_index(table, a, &index.name))
+                .unwrap_or_default();
+            if !statements.is_empty() {
+                let title = format!("Make index {} what it was to {table}", index.name);
+                drafts.push(Draft::transaction(title, table, statements));
+            }
+            drafts
         }
         Engine::MySql | Engine::MariaDb => {
-            mysql::build_index(world, table, &index.name, &index.definition)
+            vec![mysql::build_index(
+                world,
+                table,
+                &index.name,
+                &index.definition,
+            )]
         }
-        Engine::Sqlite => Draft::transaction(
+        Engine::Sqlite => vec![Draft::transaction(
             format!("Build index {} on {table} again", index.name),
             table,
             vec![Statement::new(
@@ -110,12 +158,18 @@ pub(super) fn index(world: &World, table: &TableName, index: &Index) -> Draft {
                 Work::Index,
                 world.rows(table),
             )],
-        ),
+        )],
     }
 }
 
-/// Adds a constraint again (PostgreSQL), without holding up anybody where that can be.
-pub(super) fn constraint(world: &World, table: &TableName, known: &Constraint) -> Vec<Draft> {
+/// Adds a constraint again (PostgreSQL), without holding up anybody where that can be. One that
+/// needs values which do not come back is not held against the rows that are there.
+pub(super) fn constraint(
+    world: &World,
+    table: &TableName,
+    known: &Constraint,
+    needs_values: bool,
+) -> Vec<Draft> {
     let name = quote::name(Engine::PostgreSql, &known.name);
     let title = format!("Add constraint {} to {table} again", known.name);
     let add = |lock, work, suffix: &str| {
@@ -130,7 +184,7 @@ pub(super) fn constraint(world: &World, table: &TableName, known: &Constraint) -
             world.rows(table),
         )
     };
-    let drafts = match known.kind {
+    let mut drafts = match known.kind {
         ConstraintKind::Check | ConstraintKind::ForeignKey => {
             let lock = match known.kind {
                 ConstraintKind::ForeignKey => Lock::ShareRowExclusive,
@@ -138,12 +192,17 @@ pub(super) fn constraint(world: &World, table: &TableName, known: &Constraint) -
                     Lock::AccessExclusive
                 }
             };
+            let holds = !world.is_doomed(known) && !needs_values;
+            let title = match holds {
+                true => title,
+                false => format!("{title}, for new rows alone: the values of old ones are gone"),
+            };
             let mut drafts = vec![Draft::transaction(
                 title,
                 table,
                 vec![add(lock, Work::Brief, " NOT VALID")],
             )];
-            if known.validated {
+            if known.validated && holds {
                 let check = postgres::validate(world, table, &known.name);
                 drafts.push(match known.kind {
                     ConstraintKind::ForeignKey => check.looking_up(),
@@ -174,10 +233,44 @@ pub(super) fn constraint(world: &World, table: &TableName, known: &Constraint) -
             )]
         }
     };
+    let said = world
+        .table(table)
+        .map(|t| attached::of_constraint(table, &t.attached, &known.name))
+        .unwrap_or_default();
+    // With the statement that adds it, which is the first one that is none of an index.
+    let adds = drafts.iter_mut().find_map(|d| match &mut d.action {
+        Action::Transaction { statements } => Some(statements),
+        Action::BuildIndex { .. }
+        | Action::DropIndex { .. }
+        | Action::Outside { .. }
+        | Action::Ddl { .. }
+        | Action::Backfill(_)
+        | Action::Copy(_)
+        | Action::Compare(_)
+        | Action::Rebuild { .. } => None,
+    });
+    if let Some(statements) = adds {
+        statements.extend(said);
+    }
     drafts
         .into_iter()
         .map(|draft| known.references.iter().fold(draft, Draft::touching))
         .collect()
+}
+
+/// Whether a check may be false of NULL, by its text: all but these words give NULL of NULL.
+pub(super) fn may_refuse_null(check: &Constraint) -> bool {
+    let words = [
+        "is",
+        "coalesce",
+        "num_nulls",
+        "num_nonnulls",
+        "concat",
+        "concat_ws",
+        "case",
+    ];
+    let tokens = lexer::significant(Engine::PostgreSql, &check.definition).unwrap_or_default();
+    tokens.iter().any(|t| words.iter().any(|w| t.is(w)))
 }
 
 /// `UNIQUE (a, b)` and no more: no INCLUDE, no DEFERRABLE, no NULLS NOT DISTINCT.

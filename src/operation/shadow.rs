@@ -10,6 +10,7 @@ use crate::plan::{Lock, RowLock, Statement};
 use crate::schema::{Shadow, TableName, World};
 
 mod batches;
+pub(super) mod mysql;
 pub(super) mod sqlite;
 
 /// Types without an equality that everybody agrees on: compared by their text.
@@ -61,7 +62,7 @@ pub(super) fn leave_column(world: &World, table: &TableName, column: &str) -> Ve
     known
         .unwrap_or_default()
         .iter()
-        .filter(|shadow| shadow.reads(column))
+        .filter(|shadow| shadow.reads(world.engine, column))
         .flat_map(|shadow| remove(world, table, shadow))
         .collect()
 }
@@ -216,7 +217,7 @@ impl<'a> Texts<'a> {
             && self.shadow.filter.is_none()
             && self
                 .shadow
-                .is_plain(&self.shadow.key, &self.shadow.source_key);
+                .is_plain(self.world.engine, &self.shadow.key, &self.shadow.source_key);
         if plain {
             RowLock::KeyShare
         } else {
@@ -284,7 +285,7 @@ impl<'a> Texts<'a> {
         let (used, unused): (Vec<_>, Vec<_>) = table
             .columns
             .iter()
-            .partition(|c| self.shadow.reads(&c.name));
+            .partition(|c| self.shadow.reads(self.world.engine, &c.name));
         if unused.is_empty() || used.is_empty() || whole_row || !self.world.is_whole(self.source) {
             return String::new();
         }

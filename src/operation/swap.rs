@@ -3,15 +3,19 @@
 
 use super::behave::Draft;
 use super::postgres as pg;
+use super::restore;
 use super::shadow::{Texts, literal, named, qualified};
 use crate::dialect::quote;
+use crate::document::Engine;
 use crate::plan::{Lock, Statement, Wait};
 use crate::schema::{
     AttachedTrigger, Constraint, ConstraintKind, Shadow, Table, TableName, ViewUse, World,
 };
 
 mod attributes;
+pub(super) mod mysql;
 pub(super) mod sqlite;
+mod tuning;
 
 /// The comment on a foreign key that a swap made, by which the way back knows it.
 const MADE: &str = "made when the table took its place";
@@ -47,16 +51,6 @@ fn catalogue(sql: String) -> Statement {
 
 fn rename(from: &TableName, to: &TableName) -> Statement {
     alter(from, &format!("RENAME TO {}", named(&to.name)))
-}
-
-/// When a trigger fires, as ALTER TABLE says it.
-fn firing(enabled: &str) -> &'static str {
-    match enabled {
-        "A" => "ENABLE ALWAYS",
-        "R" => "ENABLE REPLICA",
-        "D" => "DISABLE",
-        _ => "ENABLE",
-    }
 }
 
 /// Statements under a condition.
@@ -224,11 +218,12 @@ impl<'a> Swap<'a> {
                 Lock::ShareRowExclusive,
             ));
             if trigger.enabled != "O" {
-                let how = firing(&trigger.enabled);
+                let how = restore::firing(&trigger.enabled);
                 out.push(alter(self.table, &format!("{how} TRIGGER {name}")));
             }
         }
         out.extend(self.attributes());
+        out.extend(self.tuning());
         out.extend(self.sequences());
         out.extend(self.views());
         out.extend(self.outgoing().map(|key| self.add_outgoing(key)));
@@ -256,10 +251,11 @@ impl<'a> Swap<'a> {
                 ),
                 Lock::AccessExclusive,
             ));
-            let how = firing(&trigger.enabled);
+            let how = restore::firing(&trigger.enabled);
             out.push(alter(self.table, &format!("{how} TRIGGER {name}")));
         }
         out.extend(self.attributes_back());
+        out.extend(self.tuning_back());
         out.extend(self.outgoing().map(|key| self.drop_outgoing(key)));
         out.extend(self.owned(|column| Some(column.to_owned())));
         out.extend(self.views());
@@ -302,7 +298,11 @@ impl<'a> Swap<'a> {
     /// Sequences that defaults read belong to the new table's columns, so that the old one can be
     /// dropped without them; identities go on where the old ones are.
     fn sequences(&self) -> Vec<Statement> {
-        let mut out = self.owned(|column| self.link.takes(column).map(str::to_owned));
+        let mut out = self.owned(|column| {
+            self.link
+                .takes(Engine::PostgreSql, column)
+                .map(str::to_owned)
+        });
         for (sequence, new) in self.identities() {
             out.push(catalogue(format!(
                 "SELECT setval({}, last_value, is_called) FROM {sequence}",
@@ -338,7 +338,12 @@ impl<'a> Swap<'a> {
             .unwrap_or_default()
             .iter()
             .filter(|s| s.identity.is_some())
-            .filter_map(|s| Some((s.sequence.clone(), self.link.takes(&s.column)?.to_owned())))
+            .filter_map(|s| {
+                Some((
+                    s.sequence.clone(),
+                    self.link.takes(Engine::PostgreSql, &s.column)?.to_owned(),
+                ))
+            })
             .collect()
     }
 

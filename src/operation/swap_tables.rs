@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::backfill::walk;
 use super::behave::{Behave, Draft, Subject, Undo};
-use super::copy_table::{always_identity, engine_refusal, is_computed};
+use super::copy_table::{always_identity, is_computed};
 use super::shadow::sqlite::Link;
-use super::shadow::{Texts, named};
+use super::shadow::{self, Texts};
 use super::swap::{self, Swap};
-use crate::dialect::expression;
+use crate::dialect::{expression, quote};
 use crate::document::{Conversion, Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::plan::Action;
 use crate::schema::{Refusal, Shadow, Table, TableName, World};
@@ -35,7 +35,7 @@ impl SwapTables {
     pub const SHAPE: Shape = Shape {
         word: "swap_tables",
         title: "Put the copy in the table's place",
-        help: "In one short transaction the copy takes the table's name and all that hangs on it. From then on the old table is kept in step, so that the way back keeps what was written since.",
+        help: "In one short moment the copy takes the table's name and all that hangs on it. From then on the old table is kept in step, so that the way back keeps what was written since.",
         fields: &[
             Field::required("table", "Table", FieldKind::Table, "The table."),
             Field::required(
@@ -147,7 +147,7 @@ impl SwapTables {
             let sql = given
                 .get(name)
                 .cloned()
-                .or_else(|| link.takes(name).map(named));
+                .or_else(|| Some(quote::name(world.engine, link.takes(world.engine, name)?)));
             match sql {
                 Some(sql) => columns.push((name.to_owned(), sql)),
                 None if link.source_key.iter().any(|c| c == name)
@@ -186,6 +186,38 @@ impl SwapTables {
         })
     }
 
+    /// What applications write after the swap and the way back does not have: columns of the old
+    /// table that nothing is said of, and columns of the new one that no other is had from.
+    pub(crate) fn lost(&self, world: &World) -> (Vec<String>, Vec<String>) {
+        let Ok(known) = self.known(world) else {
+            return (Vec::new(), Vec::new());
+        };
+        let Some(entry) = known.entry else {
+            return (Vec::new(), Vec::new());
+        };
+        let kept: Vec<String> = entry
+            .columns
+            .iter()
+            .map(|c| c.name.clone())
+            .filter(|c| known.reverse.expression(c).is_none() && !is_computed(entry, c))
+            .collect();
+        let shadow = world.table(&known.shadow);
+        let all: Vec<String> = match shadow.filter(|t| !t.columns.is_empty()) {
+            Some(shadow) => shadow
+                .columns
+                .iter()
+                .map(|c| c.name.clone())
+                .filter(|c| !is_computed(shadow, c))
+                .collect(),
+            None => known.link.columns.iter().map(|(c, _)| c.clone()).collect(),
+        };
+        let unread = all
+            .into_iter()
+            .filter(|c| !known.reverse.reads(world.engine, c))
+            .collect();
+        (kept, unread)
+    }
+
     /// Everything that would stay behind with the old table.
     fn left_behind(
         table: &Table,
@@ -194,6 +226,10 @@ impl SwapTables {
         world: &World,
     ) -> Vec<String> {
         let mut out = table.attached.anchors.clone();
+        let by_name = world.engine.is_mysql_family();
+        if by_name {
+            out.extend(table.triggers.iter().map(|t| format!("the trigger {t}")));
+        }
         out.extend(
             table
                 .views
@@ -224,7 +260,7 @@ impl SwapTables {
                     format!("the foreign key {key} of the partitioned table {from}")
                 }),
         );
-        if table.partitioned {
+        if table.partitioned && !by_name {
             out.push("its partitions".to_owned());
         }
         out
@@ -272,7 +308,6 @@ impl Behave for SwapTables {
     }
 
     fn apply(&self, world: &mut World) -> Result<(), Refusal> {
-        engine_refusal(world.engine)?;
         self.form()?;
         let given = self.backward.as_ref().map(|c| c.by_column(None));
         for sql in given.iter().flat_map(|map| map.values()) {
@@ -294,11 +329,22 @@ impl Behave for SwapTables {
                 ));
             }
         }
-        let (table, shadow, old, reverse) = (known.table, known.shadow, known.old, known.reverse);
+        let (table, shadow, old, reverse) = (
+            known.table.clone(),
+            known.shadow.clone(),
+            known.old.clone(),
+            known.reverse.clone(),
+        );
+        let link = known.link.clone();
         if world.engine == Engine::Sqlite {
             swap::sqlite::refuse(world, &table, &shadow)?;
         }
-        world.add_relation("oldName", &table, &old.name)?;
+        if world.engine.is_mysql_family() {
+            swap::mysql::problem(world, &table, &shadow, &link)?;
+            world.need_free("oldName", &old)?;
+        } else {
+            world.add_relation("oldName", &table, &old.name)?;
+        }
         world.swap_tables(&table, &shadow, &old)?;
         let mut triggers = Vec::new();
         if world.engine == Engine::Sqlite {
@@ -325,16 +371,23 @@ impl Behave for SwapTables {
             ]);
         }
         let swap = known.swap(before);
-        let texts = Texts::new(before, &known.table, &known.link);
-        let compare = texts.compare(walk(before, &known.table));
-        let mut drafts = vec![
-            Draft {
-                title: format!("Compare {} with {}", known.shadow, known.table),
-                tables: vec![known.table.clone(), known.shadow.clone()],
-                action: Action::Compare(compare),
-            },
-            swap.draft(title, swap.forward()),
-        ];
+        let key = walk(before, &known.table);
+        let by_name = before.engine.is_mysql_family();
+        let compare = if by_name {
+            shadow::mysql::Texts::new(before, &known.table, &known.link).compare(key)
+        } else {
+            Texts::new(before, &known.table, &known.link).compare(key)
+        };
+        let mut drafts = vec![Draft {
+            title: format!("Compare {} with {}", known.shadow, known.table),
+            tables: vec![known.table.clone(), known.shadow.clone()],
+            action: Action::Compare(compare),
+        }];
+        if by_name {
+            drafts.extend(swap.forward_mysql()?);
+            return Ok(drafts);
+        }
+        drafts.push(swap.draft(title, swap.forward()));
         drafts.extend(swap.validate(true));
         Ok(drafts)
     }
@@ -346,6 +399,9 @@ impl Behave for SwapTables {
             return Ok(Undo::whole(vec![known.on_sqlite(before).back(title)]));
         }
         let swap = known.swap(before);
+        if before.engine.is_mysql_family() {
+            return Ok(Undo::whole(swap.back_mysql()?));
+        }
         let mut drafts = vec![swap.draft(title, swap.back())];
         drafts.extend(swap.validate(false));
         Ok(Undo::whole(drafts))

@@ -1,11 +1,12 @@
 //! add-json-column: a column of JSON, filled, and indexed by what it holds.
 
+use super::apart::Apart;
 use super::form::{Form, phase, validation};
-use super::names::Names;
+use super::names::{Names, free_column};
 use super::values::default_value;
 use crate::dialect::quote;
 use crate::document::{Check, Engine, Field, FieldKind, Migration, PhaseKind, Shape, Validation};
-use crate::operation::{AddColumn, AddIndex, Backfill};
+use crate::operation::{AddColumn, AddIndex, Backfill, Operation, SetDefault};
 use crate::schema::{Schema, TableName};
 
 /// Its form.
@@ -25,7 +26,7 @@ pub(super) const SHAPE: Shape = Shape {
             "dataType",
             "Data type",
             FieldKind::DataType,
-            "The type; jsonb on PostgreSQL and TEXT on SQLite where absent.",
+            "The type; jsonb on PostgreSQL, json on MySQL and MariaDB and TEXT on SQLite where absent.",
         ),
         Field::optional(
             "default",
@@ -50,7 +51,7 @@ pub(super) const SHAPE: Shape = Shape {
             "paths",
             "Indexed paths",
             FieldKind::Words,
-            "Keys inside the JSON that get an index of their own, with commas between them: theme, address.city.",
+            "Keys inside the JSON that get an index of their own, with commas between them: theme, address.city. MariaDB indexes no expression: there each gets a column beside, which triggers keep.",
         ),
     ],
 };
@@ -70,6 +71,8 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
     let default = form
         .text("default")
         .map(|text| default_value(form.engine, &data_type, text));
+    // MySQL would copy the table to give every row a default that is an expression, as JSON's is.
+    let late = form.engine == Engine::MySql;
     let mut add = phase(PhaseKind::Expand, format!("Add {column}"));
     add.operations.push(
         AddColumn {
@@ -77,17 +80,40 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
             column: column.clone(),
             data_type: data_type.clone(),
             nullable: true,
-            default_value: default,
+            default_value: default.clone().filter(|_| !late),
         }
         .into(),
     );
+    if let Some(default_value) = default.clone().filter(|_| late) {
+        add.operations.push(
+            SetDefault {
+                table: table.to_string(),
+                column: column.clone(),
+                default_value,
+            }
+            .into(),
+        );
+    }
     add.validation.push(Validation {
         column: Some(column.clone()),
         ..validation(Check::ColumnExists, &table)
     });
-    let mut phases = vec![add];
+    let paths = paths(form);
+    let beside = (form.engine == Engine::MariaDb && !paths.is_empty())
+        .then(|| beside(form, &table, &column, &paths));
+    let mut phases = match &beside {
+        Some(kept) => {
+            add.operations.extend(kept.columns(&table));
+            vec![add, kept.apart.dual()]
+        }
+        None => vec![add],
+    };
     // A default fills the rows that are there by itself.
-    if let Some(expression) = form.needed("backfill") {
+    let given = form.needed("backfill").or_else(|| {
+        let default = default.as_ref().filter(|_| late)?;
+        Some(quote::default_value(form.engine, default))
+    });
+    if let Some(expression) = given {
         let mut fill = phase(
             PhaseKind::Migrate,
             format!("Fill {column} for the rows that are there"),
@@ -111,7 +137,8 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
         }
         phases.push(fill);
     }
-    let indexes = indexes(form, &table, &column, &data_type);
+    phases.extend(beside.as_ref().map(|kept| kept.apart.fill()));
+    let indexes = indexes(form, &table, (&column, &data_type), &paths, beside.as_ref());
     if !indexes.is_empty() {
         let mut build = phase(PhaseKind::Expand, format!("Index what {column} holds"));
         build.operations.extend(indexes.into_iter().map(Into::into));
@@ -127,7 +154,93 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
     ))
 }
 
-fn indexes(form: &mut Form<'_>, table: &TableName, column: &str, data_type: &str) -> Vec<AddIndex> {
+/// The keys of each path.
+fn paths(form: &mut Form<'_>) -> Vec<Vec<String>> {
+    let mut out = Vec::new();
+    for path in form.list("paths") {
+        let steps: Vec<String> = path.split('.').map(|s| s.trim().to_owned()).collect();
+        if steps
+            .iter()
+            .any(|s| s.is_empty() || s.contains(['"', '\\']))
+        {
+            form.refuse(
+                "paths",
+                format!("`{path}` is no path: keys with dots between them."),
+            );
+            continue;
+        }
+        out.push(steps);
+    }
+    out
+}
+
+/// `$."address"."city"` as a literal.
+fn path_literal(engine: Engine, keys: &[String]) -> String {
+    let keys: String = keys.iter().map(|k| format!(".\"{k}\"")).collect();
+    quote::literal(engine, &format!("${keys}"))
+}
+
+/// The characters of a value that are indexed on MySQL and MariaDB: a longer one must not fail the
+/// application's write.
+const INDEXED: usize = 255;
+
+/// MariaDB: the columns that hold what stands at the paths. Triggers keep them: a virtual column
+/// under an index would keep every later ADD COLUMN of the table from being online.
+struct Beside<'a> {
+    apart: Apart<'a>,
+}
+
+fn beside<'a>(
+    form: &Form<'_>,
+    table: &'a TableName,
+    column: &str,
+    paths: &[Vec<String>],
+) -> Beside<'a> {
+    let engine = form.engine;
+    let mut new: Vec<(String, String)> = Vec::new();
+    for keys in paths {
+        let name = free_column(form, &format!("{column}_{}", keys.join("_")));
+        let sql = format!(
+            "left(json_value({}, {}), {INDEXED})",
+            quote::name(engine, column),
+            path_literal(engine, keys)
+        );
+        new.push((name, sql));
+    }
+    Beside {
+        apart: Apart {
+            engine,
+            table,
+            old: vec![column.to_owned()],
+            new,
+            backward: Vec::new(),
+        },
+    }
+}
+
+impl Beside<'_> {
+    fn columns(&self, table: &TableName) -> Vec<Operation> {
+        let add = |(column, _): &(String, String)| {
+            AddColumn {
+                table: table.to_string(),
+                column: column.clone(),
+                data_type: format!("varchar({INDEXED}) COLLATE utf8mb4_bin"),
+                nullable: true,
+                default_value: None,
+            }
+            .into()
+        };
+        self.apart.new.iter().map(add).collect()
+    }
+}
+
+fn indexes(
+    form: &mut Form<'_>,
+    table: &TableName,
+    (column, data_type): (&str, &str),
+    paths: &[Vec<String>],
+    beside: Option<&Beside<'_>>,
+) -> Vec<AddIndex> {
     let mut names = Names::of(form.schema.unwrap_or(&Schema::empty(form.engine)));
     let mut out = Vec::new();
     let quoted = quote::name(form.engine, column);
@@ -159,7 +272,7 @@ fn indexes(form: &mut Form<'_>, table: &TableName, column: &str, data_type: &str
                 form.refuse(
                     "inverted",
                     format!(
-                        "{} has no index over all of a document: name the paths that are searched.",
+                        "{} has no inverted index but FULLTEXT, which knows words alone and keeps writers out while it is built: name the paths that are searched.",
                         form.engine.title()
                     ),
                 );
@@ -178,30 +291,16 @@ fn indexes(form: &mut Form<'_>, table: &TableName, column: &str, data_type: &str
             out.push(index(name, key, Some("gin".to_owned()), None));
         }
     }
-    for path in form.list("paths") {
-        let steps: Vec<&str> = path.split('.').map(str::trim).collect();
-        if steps
-            .iter()
-            .any(|s| s.is_empty() || s.contains(['"', '\\']))
-        {
-            form.refuse(
-                "paths",
-                format!("`{path}` is no path: keys with dots between them."),
-            );
-            continue;
-        }
+    for (at, steps) in paths.iter().enumerate() {
         let value = match (form.engine, steps.as_slice()) {
-            (Engine::MySql | Engine::MariaDb, keys) => {
-                let keys: String = keys.iter().map(|k| format!(".\"{k}\"")).collect();
-                form.refuse(
-                    "paths",
-                    format!(
-                        "{} searches a path by an index on a generated column: add one AS (json_unquote(json_extract({quoted}, '${keys}'))) VIRTUAL with custom_sql, and an index on it.",
-                        form.engine.title()
-                    ),
-                );
-                continue;
-            }
+            (Engine::MariaDb, _) => match beside.and_then(|kept| kept.apart.new.get(at)) {
+                Some((kept, _)) => kept.clone(),
+                None => continue,
+            },
+            (Engine::MySql, keys) => format!(
+                "(CAST(left(json_unquote(json_extract({quoted}, {})), {INDEXED}) AS CHAR({INDEXED})) COLLATE utf8mb4_bin)",
+                path_literal(form.engine, keys)
+            ),
             (Engine::PostgreSql, [key]) => {
                 format!("({quoted} ->> {})", quote::literal(form.engine, key))
             }
@@ -213,16 +312,15 @@ fn indexes(form: &mut Form<'_>, table: &TableName, column: &str, data_type: &str
                 )
             }
             (Engine::Sqlite, keys) => {
-                let keys: String = keys.iter().map(|k| format!(".\"{k}\"")).collect();
                 format!(
                     "json_extract({quoted}, {})",
-                    quote::literal(form.engine, &format!("${keys}"))
+                    path_literal(form.engine, keys)
                 )
             }
         };
         let name = names.free(&format!("idx_{}_{column}_{}", table.name, steps.join("_")));
-        let predicate = format!("{value} IS NOT NULL");
-        out.push(index(name, value, None, Some(predicate)));
+        let predicate = (!form.engine.is_mysql_family()).then(|| format!("{value} IS NOT NULL"));
+        out.push(index(name, value, None, predicate));
     }
     out
 }

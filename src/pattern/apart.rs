@@ -232,7 +232,7 @@ impl Apart<'_> {
                             columns: &columns,
                             expression: Some(sql),
                         };
-                        views::reread(engine, view, self.table, old, &reading)
+                        views::reread(schema, view, self.table, old, &reading)
                     }
                     None => Err(format!(
                         "the view {} reads `{old}`, and nothing gives it back from {new}: change the view by hand first",

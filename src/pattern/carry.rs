@@ -1,8 +1,7 @@
 //! What hangs on a column, as operations that give it to another: indexes, constraints, grants,
 //! comment, statistics, sequence and views.
 
-use crate::dialect::lexer;
-use crate::dialect::quote;
+use crate::dialect::{lexer, quote, trigger};
 use crate::document::Engine;
 use crate::operation::{AddCheck, AddForeignKey, AddIndex, AddUnique, Operation};
 use crate::schema::{Column, Constraint, ConstraintKind, Index, Schema, Table, TableName};
@@ -90,13 +89,23 @@ pub(super) fn carry(
     }
     for view in &table.views {
         if carrier.has(&view.columns) {
-            match views::reread(schema.engine, view, name, &old.name, reading) {
+            match views::reread(schema, view, name, &old.name, reading) {
                 Ok(operation) => carrier.out.last.push(operation),
                 Err(reason) => carrier.refuse(reason),
             }
         }
     }
     carrier.out
+}
+
+/// MySQL and MariaDB: the comment, where it stands in a column's definition.
+pub(super) fn comment(engine: Engine, column: &Column) -> String {
+    match &column.comment {
+        Some(comment) if engine.is_mysql_family() => {
+            format!(" COMMENT {}", quote::literal(engine, comment))
+        }
+        Some(_) | None => String::new(),
+    }
 }
 
 struct Carrier<'a> {
@@ -184,6 +193,10 @@ impl Carrier<'_> {
             ));
         }
         let by_trigger = table.dependents.iter().any(|sql| {
+            if self.engine.is_mysql_family() {
+                return trigger::names_column(self.engine, sql, &self.name.name, self.old)
+                    .is_some();
+            }
             lexer::significant(self.engine, sql).is_ok_and(|tokens| {
                 tokens.iter().take(3).any(|t| t.is("trigger"))
                     && tokens.iter().any(|t| t.names(self.engine, self.old))
@@ -191,8 +204,8 @@ impl Carrier<'_> {
         });
         if by_trigger {
             self.refuse(format!(
-                "a trigger on {} names `{}`: change it by hand first",
-                self.name, self.old
+                "a trigger names `{}` of {}: change it by hand first",
+                self.old, self.name
             ));
         }
         let kept = table
@@ -397,6 +410,9 @@ impl Carrier<'_> {
             .predicate
             .as_deref()
             .map(|sql| rewrite::rename(self.engine, sql, self.old, self.new));
+        if self.engine.is_mysql_family() {
+            return self.family_index(index, index_name);
+        }
         let operation = match predicate {
             None | Some(Ok(_)) if simple => Some(
                 AddIndex {
@@ -432,6 +448,34 @@ impl Carrier<'_> {
             Some(operation) => self.out.early.push(operation),
             None => self.refuse(format!("the index {} cannot be read", index.name)),
         }
+    }
+
+    /// MySQL and MariaDB: the index with its keys as they are, beginnings and orders too, built as
+    /// add_index builds.
+    fn family_index(&mut self, index: &Index, index_name: String) {
+        if !["", "btree", "hash"].contains(&index.method.as_str()) {
+            return self.refuse(format!(
+                "the index {} is {}, which keeps writers out while it is built: drop it first",
+                index.name,
+                index.method.to_uppercase()
+            ));
+        }
+        let Some(columns) = rewrite::keys(self.engine, &index.definition, self.old, self.new)
+        else {
+            return self.refuse(format!("the index {} cannot be read", index.name));
+        };
+        self.out.early.push(
+            AddIndex {
+                table: self.name.to_string(),
+                index_name: Some(index_name),
+                columns,
+                concurrent: true,
+                unique: index.unique,
+                method: None,
+                predicate: None,
+            }
+            .into(),
+        );
     }
 
     /// PostgreSQL's attributes of a column: grants, comment, statistics target, owned sequence.

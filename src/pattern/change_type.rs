@@ -4,7 +4,7 @@
 mod last;
 mod phases;
 
-use super::carry::{Carried, Reading, carry};
+use super::carry::{Carried, Reading, carry, comment};
 use super::conversion::{self, Safe};
 use super::form::Form;
 use super::names::Names;
@@ -109,6 +109,8 @@ struct Change<'a> {
     converted: String,
     required: bool,
     default: Option<String>,
+    /// What stands behind the type of the column that is added.
+    comment: String,
     take_over: bool,
 }
 
@@ -166,6 +168,11 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
     let change = Change {
         engine: form.engine,
         table: &table,
+        comment: known
+            .as_ref()
+            .map(|c| comment(engine, c))
+            .filter(|_| !new_type.to_lowercase().contains("comment"))
+            .unwrap_or_default(),
         required: known.as_ref().is_some_and(|c| !c.nullable),
         default: known.as_ref().and_then(|c| c.default.clone()),
         take_over: form.text("takeOver") != Some("false"),
@@ -316,12 +323,15 @@ fn carried(form: &mut Form<'_>, known: Option<&Column>, change: &Change<'_>) -> 
     else {
         return Carried::default();
     };
-    let cast = || {
-        format!(
+    let cast = || match (&change.backward, form.engine) {
+        // Not every type of a column is one of a CAST there.
+        (Some(back), Engine::MySql | Engine::MariaDb) => back.sql.clone(),
+        (None, Engine::MySql | Engine::MariaDb) => quote::name(form.engine, &change.new),
+        (_, Engine::PostgreSql | Engine::Sqlite) => format!(
             "CAST({} AS {})",
             quote::name(form.engine, &change.new),
             change.old_type
-        )
+        ),
     };
     let back = form.needed("backward").unwrap_or_else(cast);
     let reading = Reading {

@@ -6,6 +6,8 @@
 //! pattern over digits lets 99999999999 through, which no integer holds. SQLite's casts never fail,
 //! they make 12 of '12 o''clock': there a condition stands before the cast.
 
+mod family;
+
 use crate::dialect::quote;
 use crate::document::Engine;
 use crate::operation::Operation;
@@ -145,36 +147,6 @@ pub(super) fn sqlite(column: &str, to: &str) -> Option<String> {
     None
 }
 
-/// MySQL and MariaDB: the cast behind such a condition; in an application's statement a cast that
-/// fails would fail its write. `None` for a type that has none here.
-fn mysql(engine: Engine, column: &str, to: &str) -> Option<String> {
-    let (c, to) = (quote::name(engine, column), plain(to));
-    let text = format!("trim(CAST({c} AS CHAR))");
-    let whole = |low: &str, high: &str| {
-        format!(
-            "CASE WHEN {text} REGEXP '^[+-]?[0-9]{{1,30}}$' THEN CASE WHEN CAST({text} AS DECIMAL(30)) BETWEEN {low} AND {high} THEN CAST({text} AS SIGNED) END END"
-        )
-    };
-    if let Some(length) = to
-        .strip_prefix("character varying(")
-        .or(to.strip_prefix("character("))
-    {
-        let length: u32 = length.strip_suffix(')')?.trim().parse().ok()?;
-        return Some(format!(
-            "CASE WHEN char_length({c}) <= {length} THEN CAST({c} AS CHAR) END"
-        ));
-    }
-    match to.as_str() {
-        "tinyint" => Some(whole("-128", "127")),
-        "smallint" => Some(whole("-32768", "32767")),
-        "mediumint" => Some(whole("-8388608", "8388607")),
-        "integer" => Some(whole("-2147483648", "2147483647")),
-        "bigint" => Some(whole("-9223372036854775808", "9223372036854775807")),
-        "text" | "mediumtext" | "longtext" => Some(format!("CAST({c} AS CHAR)")),
-        _ => None,
-    }
-}
-
 /// Whether every value of the one type is one of the other, as PostgreSQL casts.
 pub(super) fn never_fails(from: &str, to: &str) -> bool {
     const WIDER: &[&[&str]] = &[
@@ -232,7 +204,7 @@ fn is_number(data_type: &str) -> bool {
 pub(super) fn cast(engine: Engine, column: &str, to: &str) -> Option<String> {
     match engine {
         Engine::PostgreSql => Some(format!("CAST({} AS {to})", quote::name(engine, column))),
-        Engine::MySql | Engine::MariaDb => mysql(engine, column, to),
+        Engine::MySql | Engine::MariaDb => family::cast(engine, column, to),
         Engine::Sqlite => sqlite(column, to),
     }
 }

@@ -37,7 +37,7 @@ pub(super) const SHAPE: Shape = Shape {
             "fields",
             "Fields",
             FieldKind::Words,
-            "For JSON objects: the keys that become columns, each with its type, text, numeric, boolean or jsonb: street text, lines jsonb. Without any, each value is kept whole.",
+            "For JSON objects: the keys that become columns, each with its type, text, numeric, boolean or jsonb (json on MySQL and MariaDB): street text, lines jsonb. Without any, each value is kept whole.",
         ),
         Field::optional(
             "valueColumn",
@@ -81,16 +81,8 @@ pub(super) const SHAPE: Shape = Shape {
 };
 
 pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
-    let why = match form.engine {
-        Engine::PostgreSql => None,
-        Engine::MySql | Engine::MariaDb => Some(
-            "On MySQL and MariaDB Bellows does not keep a table in step with another one, for foreign keys that cascade fire no triggers there; write both places from the application, and copy the rest by custom_sql.",
-        ),
-        Engine::Sqlite => return sqlite::expand(form),
-    };
-    if let Some(why) = why {
-        form.refuse("", why.to_owned());
-        return None;
+    if form.engine == Engine::Sqlite {
+        return sqlite::expand(form);
     }
     let table = form.table_name()?;
     let columns = form.list("columns");
@@ -105,8 +97,8 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
     let source = source(form, &table, &columns)?;
     let targets = targets(form, &source);
     let create = create(form, &table, &name, &key, &source, &targets);
-    let copy = copy(&table, &name, &key, &source, &targets);
-    let foreign_key = foreign_key(&table, &name, &key);
+    let copy = copy(form.engine, &table, &name, &key, &source, &targets);
+    let foreign_key = foreign_key(form.engine, &table, &name, &key);
     let read = gate_to_read(&table, &name, &columns, &source);
     let drop = drop_columns(form, &table, &name, &columns);
     Some(form.document(
@@ -194,6 +186,7 @@ fn misfits(table: &TableName, source: &Source) -> Option<Validation> {
 }
 
 fn copy(
+    engine: Engine,
     table: &TableName,
     name: &TableName,
     key: &[(String, String, String)],
@@ -202,7 +195,7 @@ fn copy(
 ) -> Phase {
     let mut columns: Vec<(String, String)> = key
         .iter()
-        .map(|(column, own, _)| (own.clone(), quote::name(Engine::PostgreSql, column)))
+        .map(|(column, own, _)| (own.clone(), quote::name(engine, column)))
         .collect();
     columns.push(("position".to_owned(), "item.position".to_owned()));
     columns.extend(targets.iter().map(|t| (t.column.clone(), t.sql.clone())));
@@ -231,7 +224,12 @@ fn copy(
     copy
 }
 
-fn foreign_key(table: &TableName, name: &TableName, key: &[(String, String, String)]) -> Phase {
+fn foreign_key(
+    engine: Engine,
+    table: &TableName,
+    name: &TableName,
+    key: &[(String, String, String)],
+) -> Phase {
     let mut out = phase(
         PhaseKind::Expand,
         format!("Bind the rows of {name} to those of {table}"),
@@ -244,7 +242,10 @@ fn foreign_key(table: &TableName, name: &TableName, key: &[(String, String, Stri
             ref_table: table.to_string(),
             ref_columns: Some(key.iter().map(|(column, _, _)| column.clone()).collect()),
             on_delete: Some(ReferentialAction::Cascade),
-            on_update: None,
+            // There it is asked at once, before a trigger could move the rows.
+            on_update: engine
+                .is_mysql_family()
+                .then_some(ReferentialAction::Cascade),
         }
         .into(),
     );

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use crate::dialect::quote::{NAME_LIMIT, made_up};
 use crate::schema::Schema;
 
+use super::form::Form;
+
 /// Names that are taken; each name given out is taken too.
 pub(super) struct Names {
     taken: BTreeSet<String>,
@@ -42,6 +44,17 @@ impl Names {
         debug_assert!(candidate.len() <= NAME_LIMIT);
         candidate
     }
+}
+
+/// That name, with a number behind it where the form's table has such a column.
+pub(super) fn free_column(form: &Form<'_>, whole: &str) -> String {
+    let mut candidate = made_up(whole);
+    let mut number = 2;
+    while form.column(&candidate).is_some() {
+        candidate = made_up(&format!("{whole}_{number}"));
+        number += 1;
+    }
+    candidate
 }
 
 /// Replaces the first occurrence of a column in a name where it is a part of its own: `id` is no

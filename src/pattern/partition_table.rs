@@ -11,6 +11,8 @@ use crate::document::{
 use crate::operation::{CopyTable, DropConstraint, DropTable, Operation, SwapTables};
 use crate::schema::{ConstraintKind, Index, Schema, Table, TableName};
 
+mod mysql;
+
 /// Its form.
 pub(super) const SHAPE: Shape = Shape {
     word: "partition-table",
@@ -68,7 +70,7 @@ pub(super) const SHAPE: Shape = Shape {
             "references",
             "Keys that point here",
             FieldKind::Choice(&["stop", "drop"]),
-            "What becomes of foreign keys that point to a unique key without the column: stop and list them, or drop them.",
+            "What becomes of foreign keys that point to a unique key without the column, and on MySQL and MariaDB of all, in both directions: stop and list them, or drop them.",
         )
         .or("\"stop\""),
         Field::optional(
@@ -97,10 +99,7 @@ struct Plan<'a> {
 
 pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
     let why = match form.engine {
-        Engine::PostgreSql => None,
-        Engine::MySql | Engine::MariaDb => Some(
-            "On MySQL and MariaDB ALTER TABLE ... PARTITION BY copies the table while nobody can write it, and Bellows does not copy tables there; use pt-online-schema-change or gh-ost.",
-        ),
+        Engine::PostgreSql | Engine::MySql | Engine::MariaDb => None,
         Engine::Sqlite => Some(
             "SQLite has no partitioned tables: a file has one writer whatever its tables are, and no part of a table goes faster than its rows. An index on the column finds a range as fast (add-index); old rows are deleted in batches of their key (DELETE ... WHERE id IN (SELECT id ... LIMIT 1000), again and again); what must be dropped as a whole belongs into a file of its own (ATTACH), beside a view that reads both.",
         ),
@@ -145,7 +144,11 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
     if let Some(known) = known {
         judge(form, &plan, known);
     }
-    let create = plan.create(form, &mut names);
+    let create = if form.engine.is_mysql_family() {
+        mysql::create(form, &plan)
+    } else {
+        plan.create(form, &mut names)
+    };
     let swap = plan.swap(form);
     let last = plan.drop_old(form);
     Some(form.document(
@@ -200,6 +203,10 @@ fn judge(form: &mut Form<'_>, plan: &Plan<'_>, known: &Table) {
             ),
         );
     }
+    if form.engine.is_mysql_family() {
+        mysql::judge(form, plan, known);
+        return;
+    }
     let pointing = pointing(form, plan);
     if !pointing.is_empty() && form.text("references") != Some("drop") {
         let all: Vec<String> = pointing
@@ -219,7 +226,7 @@ fn judge(form: &mut Form<'_>, plan: &Plan<'_>, known: &Table) {
 
 /// The foreign keys that would find no unique key in the partitioned table.
 fn pointing(form: &Form<'_>, plan: &Plan<'_>) -> Vec<(TableName, String)> {
-    let Some(schema) = form.schema else {
+    let Some(schema) = form.schema.filter(|s| !s.engine.is_mysql_family()) else {
         return Vec::new();
     };
     let mut out = Vec::new();
@@ -256,6 +263,13 @@ impl Plan<'_> {
 
     fn sql(&self, table: &TableName) -> String {
         quote::table(Engine::PostgreSql, table)
+    }
+
+    /// Where the first range begins and where the last one ends, as SQL.
+    fn bounds(&self) -> Option<(String, String)> {
+        let from = self.partitions.first()?.from.clone()?;
+        let to = self.partitions.iter().rev().find_map(|p| p.to.clone())?;
+        Some((from, to))
     }
 
     /// The partitioned table with its partitions, indexes and foreign keys, before any row is in
@@ -331,11 +345,7 @@ impl Plan<'_> {
             .operations
             .push(custom(sql.join(";\n"), format!("DROP TABLE {shadow}")));
         let column = name(&self.column);
-        let bounds = (
-            self.partitions.first().and_then(|p| p.from.clone()),
-            self.partitions.iter().rev().find_map(|p| p.to.clone()),
-        );
-        if let (Some(from), Some(to)) = bounds {
+        if let Some((from, to)) = self.bounds() {
             create.validation.push(Validation {
                 table: None,
                 sql: Some(format!(
@@ -405,6 +415,9 @@ impl Plan<'_> {
                 self.shadow, self.table, self.old
             ),
         );
+        if form.engine.is_mysql_family() {
+            swap.operations.extend(mysql::drop_keys(form, self));
+        }
         swap.operations.extend(
             pointing(form, self)
                 .into_iter()
@@ -449,13 +462,15 @@ impl Plan<'_> {
     /// The old table goes, with the triggers that keep it in step. Its indexes' names are free then.
     fn drop_old(&self, form: &Form<'_>) -> crate::document::Phase {
         let sql: Vec<String> = self.renames.iter().map(|r| self.named(r, false)).collect();
-        let mut last = phase(
-            PhaseKind::Contract,
+        let what = if self.renames.is_empty() {
+            format!("Drop {}", self.old)
+        } else {
             format!(
                 "Drop {}, and give the indexes of {} their names",
                 self.old, self.table
-            ),
-        );
+            )
+        };
+        let mut last = phase(PhaseKind::Contract, what);
         last.gate = form.soak("7d").map(|soak| Gate {
             deploy: None,
             soak: Some(soak),
@@ -467,8 +482,10 @@ impl Plan<'_> {
             .into(),
         );
         let back: Vec<String> = self.renames.iter().map(|r| self.named(r, true)).collect();
-        last.operations
-            .push(custom(sql.join(";\n"), back.join(";\n")));
+        if !sql.is_empty() {
+            last.operations
+                .push(custom(sql.join(";\n"), back.join(";\n")));
+        }
         last
     }
 }

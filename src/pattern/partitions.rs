@@ -3,7 +3,7 @@
 use super::calendar::{Day, Interval};
 use super::form::Form;
 use super::names::Names;
-use crate::dialect::quote;
+use crate::dialect::{column_definition, quote};
 use crate::document::Engine;
 
 /// More than that many, and planning a query takes longer than reading its rows.
@@ -28,10 +28,12 @@ pub(super) fn partitions(form: &mut Form<'_>, column: &str, names: &mut Names) -
         return Vec::new();
     };
     let data_type = form.column(column).map(|c| c.data_type.clone());
-    let whole = match data_type.as_deref() {
-        Some("smallint" | "integer" | "bigint") => true,
-        Some(other) if other.starts_with("timestamp") || other == "date" => false,
-        Some(other) => {
+    let kind = data_type.as_deref().map(column_definition::type_word);
+    let whole = match kind.as_deref() {
+        Some("tinyint" | "smallint" | "mediumint" | "int" | "integer" | "bigint") => true,
+        Some("timestamp" | "datetime" | "date") => false,
+        Some(_) => {
+            let other = data_type.unwrap_or_default();
             form.refuse(
                 "column",
                 format!(
@@ -54,7 +56,12 @@ pub(super) fn partitions(form: &mut Form<'_>, column: &str, names: &mut Names) -
     let mut out: Vec<Partition> = cuts
         .into_iter()
         .map(|(name, from, to)| Partition {
-            name: names.free(&format!("{table}_p{name}")),
+            // Where a partition is no table, its name is its table's alone.
+            name: if form.engine.is_mysql_family() {
+                format!("p{name}")
+            } else {
+                names.free(&format!("{table}_p{name}"))
+            },
             bounds: format!("FOR VALUES FROM ({from}) TO ({to})"),
             from: Some(from),
             to: Some(to),

@@ -1,6 +1,6 @@
 //! rename-column: a new column beside the old one, kept in step until nobody uses the old one.
 
-use super::carry::{Carried, Reading, carry};
+use super::carry::{Carried, Reading, carry, comment};
 use super::form::{Form, phase, validation};
 use crate::dialect::quote;
 use crate::document::{Check, Field, FieldKind, Gate, Migration, PhaseKind, Shape, Validation};
@@ -91,10 +91,12 @@ fn data_type(form: &mut Form<'_>, known: Option<&Column>) -> Option<String> {
         }
         return None;
     };
-    Some(match &column.collation {
-        Some(collation) => format!("{} COLLATE {collation}", column.data_type),
-        None => column.data_type.clone(),
-    })
+    let mut whole = column.data_type.clone();
+    if let Some(collation) = &column.collation {
+        whole.push_str(&format!(" COLLATE {collation}"));
+    }
+    whole.push_str(&comment(form.engine, column));
+    Some(whole)
 }
 
 fn document(

@@ -1,6 +1,7 @@
 //! SQL of the catalogue with one column called otherwise, token by token: strings, comments,
 //! functions, types and other tables' columns of the same name stay as they are.
 
+use crate::dialect::expression::{self, at_commas, nesting, span};
 use crate::dialect::lexer::{self, Kind, Token, Unclosed};
 use crate::dialect::quote;
 use crate::document::Engine;
@@ -17,6 +18,7 @@ pub(super) struct Mention {
 /// capitals and bare names in lower case, so that a column called `first` is no keyword.
 pub(super) fn mentions(engine: Engine, tokens: &[Token<'_>], column: &str) -> Vec<Mention> {
     let significant: Vec<usize> = (0..tokens.len()).filter(|i| tokens[*i].counts()).collect();
+    let counting: Vec<Token<'_>> = significant.iter().map(|i| tokens[*i]).collect();
     let token = |n: Option<usize>| n.and_then(|n| significant.get(n)).map(|i| &tokens[*i]);
     let mut found = Vec::new();
     for (n, at) in significant.iter().enumerate() {
@@ -28,7 +30,7 @@ pub(super) fn mentions(engine: Engine, tokens: &[Token<'_>], column: &str) -> Ve
             continue;
         }
         let (before, after) = (token(n.checked_sub(1)), token(Some(n + 1)));
-        let calls = after.is_some_and(|t| t.is_symbol("("));
+        let calls = expression::calls(engine, &counting, n);
         let qualifies = after.is_some_and(|t| t.is_symbol("."));
         let cast = before.is_some_and(|t| t.is_symbol(":"));
         let collation = before.is_some_and(|t| t.is("collate"));
@@ -95,9 +97,44 @@ pub(super) fn index(
     Some(format!("{head}INDEX {concurrently}{name} {between}{tail}"))
 }
 
+/// MySQL and MariaDB: the keys of a CREATE INDEX with the column renamed, as add_index takes them.
+pub(super) fn keys(engine: Engine, definition: &str, old: &str, new: &str) -> Option<Vec<String>> {
+    let tokens = lexer::significant(engine, definition).ok()?;
+    let open = tokens.iter().position(|t| t.is_symbol("("))?;
+    let mut depth = 0;
+    let close = open
+        + tokens[open..].iter().position(|t| {
+            depth += nesting(t);
+            depth == 0
+        })?;
+    at_commas(&tokens[open + 1..close])
+        .into_iter()
+        .map(|key| match key {
+            [one] => {
+                let name = one.name(engine)?;
+                Some(if one.names(engine, old) {
+                    new.to_owned()
+                } else {
+                    name
+                })
+            }
+            _ => rename(engine, span(definition, key), old, new).ok(),
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_keep_their_lengths_and_orders() {
+        let definition = "CREATE INDEX `no``te (` ON `t` (`no``te`(10) DESC, `other`, `no``te`, (lower(`no``te`))) COMMENT 'no`te'";
+        assert_eq!(
+            keys(Engine::MariaDb, definition, "no`te", "order").unwrap(),
+            ["`order`(10) DESC", "other", "order", "(lower(`order`))"]
+        );
+    }
 
     #[test]
     fn only_the_column_is_renamed() {

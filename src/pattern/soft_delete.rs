@@ -1,8 +1,9 @@
 //! soft-delete: rows are marked as deleted instead of going; what reads and what is unique looks at
 //! the live ones.
 
+use super::apart::Apart;
 use super::form::{Form, custom, phase, validation};
-use super::names::Names;
+use super::names::{Names, free_column};
 use crate::dialect::quote;
 use crate::document::{
     Check, Engine, Field, FieldKind, Gate, Migration, Phase, PhaseKind, Shape, Validation,
@@ -29,7 +30,7 @@ pub(super) const SHAPE: Shape = Shape {
             "dataType",
             "Data type",
             FieldKind::DataType,
-            "Its type; timestamptz on PostgreSQL and TEXT on SQLite where absent.",
+            "Its type; timestamptz on PostgreSQL, datetime(6) on MySQL and MariaDB and TEXT on SQLite where absent.",
         ),
         Field::optional(
             "columns",
@@ -81,7 +82,13 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
         }
         .to_owned()
     });
-    let live = format!("{} IS NULL", quote::name(form.engine, &column));
+    let live = Live {
+        engine: form.engine,
+        table: &table,
+        column: &column,
+        condition: format!("{} IS NULL", quote::name(form.engine, &column)),
+        mark: free_column(form, "live"),
+    };
     let mut names = Names::of(form.schema.unwrap_or(&Schema::empty(form.engine)));
 
     let mut add = phase(
@@ -116,9 +123,9 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
     if !indexed.is_empty() {
         build
             .operations
-            .push(partial(&table, index_name, indexed, false, &live).into());
+            .push(live.index(index_name, indexed, None).into());
     }
-    let (made, dropped) = live_unique(form, &table, &live, &mut names);
+    let (made, dropped) = live_unique(form, &live, &mut names);
     build.operations.extend(made.into_iter().map(Into::into));
     if !build.operations.is_empty() {
         build
@@ -126,10 +133,15 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
             .push(validation(Check::IndexExists, &table));
     }
 
+    let marked = (!dropped.is_empty() && form.engine == Engine::MariaDb).then(|| live.marked());
+    if marked.is_some() {
+        add.operations.push(live.add_mark());
+    }
     let mut phases = vec![add];
+    phases.extend(marked.into_iter().flatten());
     phases.extend((!build.operations.is_empty()).then_some(build));
-    phases.extend(view(form, &table, &column, &live, &mut names));
-    phases.extend(unique_of_live_rows(&table, &column, dropped));
+    phases.extend(view(form, &live, &mut names));
+    phases.extend(unique_of_live_rows(&live, dropped));
     Some(form.document(
         &format!("soft-delete-{table}"),
         format!("Rows of {table} are marked as deleted by {column}"),
@@ -137,31 +149,103 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
     ))
 }
 
-fn partial(
-    table: &TableName,
-    name: String,
-    columns: Vec<String>,
-    unique: bool,
-    live: &str,
-) -> AddIndex {
-    AddIndex {
-        table: table.to_string(),
-        index_name: Some(name),
-        columns,
-        concurrent: true,
-        unique,
-        method: None,
-        predicate: Some(live.to_owned()),
+/// What tells the live rows from the others.
+struct Live<'a> {
+    engine: Engine,
+    table: &'a TableName,
+    column: &'a str,
+    /// Holds for live rows.
+    condition: String,
+    /// MariaDB: the column that is 1 for them and NULL for the others.
+    mark: String,
+}
+
+impl Live<'_> {
+    /// 1 for a live row, NULL, which equals nothing, for the others.
+    fn expression(&self) -> String {
+        format!("if({}, 1, null)", self.condition)
+    }
+
+    /// An index over the live rows.
+    fn index(&self, name: String, columns: Vec<String>, own: Option<&str>) -> AddIndex {
+        let family = self.engine.is_mysql_family();
+        let predicate = match own {
+            Some(own) => format!("({own}) AND {}", self.condition),
+            None => self.condition.clone(),
+        };
+        AddIndex {
+            table: self.table.to_string(),
+            index_name: Some(name),
+            // Without partial indexes, the live rows stand side by side in it.
+            columns: if family {
+                [vec![self.column.to_owned()], columns].concat()
+            } else {
+                columns
+            },
+            concurrent: true,
+            unique: false,
+            method: None,
+            predicate: (!family).then_some(predicate),
+        }
+    }
+
+    /// A unique index that live rows alone count for.
+    fn unique(&self, name: String, mut columns: Vec<String>, own: Option<&str>) -> AddIndex {
+        let mark = match self.engine {
+            Engine::PostgreSql | Engine::Sqlite => None,
+            Engine::MySql => Some(format!("({})", self.expression())),
+            // An indexed virtual column would keep every later ADD COLUMN from being online there.
+            Engine::MariaDb => Some(self.mark.clone()),
+        };
+        let Some(mark) = mark else {
+            return AddIndex {
+                unique: true,
+                ..self.index(name, columns, own)
+            };
+        };
+        columns.push(mark);
+        AddIndex {
+            table: self.table.to_string(),
+            index_name: Some(name),
+            columns,
+            concurrent: true,
+            unique: true,
+            method: None,
+            predicate: None,
+        }
+    }
+
+    fn add_mark(&self) -> Operation {
+        AddColumn {
+            table: self.table.to_string(),
+            column: self.mark.clone(),
+            data_type: "tinyint".to_owned(),
+            nullable: true,
+            default_value: None,
+        }
+        .into()
+    }
+
+    /// The phases that keep the mark and give it to the rows that are there.
+    fn marked(&self) -> [Phase; 2] {
+        let apart = Apart {
+            engine: self.engine,
+            table: self.table,
+            old: vec![self.column.to_owned()],
+            new: vec![(self.mark.clone(), self.expression())],
+            backward: Vec::new(),
+        };
+        [apart.dual(), apart.fill()]
     }
 }
 
-/// The partial unique indexes, and what takes the whole ones away.
+/// The unique indexes of live rows, and what takes those of all rows away.
 fn live_unique(
     form: &mut Form<'_>,
-    table: &TableName,
-    live: &str,
+    live: &Live<'_>,
     names: &mut Names,
 ) -> (Vec<AddIndex>, Vec<Operation>) {
+    let table = live.table;
     let wanted = form.list("liveUnique");
     if wanted.is_empty() {
         return (Vec::new(), Vec::new());
@@ -224,19 +308,9 @@ fn live_unique(
             );
             continue;
         }
-        let predicate = match &index.predicate {
-            Some(own) => format!("({own}) AND {live}"),
-            None => live.to_owned(),
-        };
         let own = index.constraint.as_ref().unwrap_or(&index.name);
         let name = names.free(&format!("{own}_active"));
-        made.push(partial(
-            table,
-            name,
-            index.columns.clone(),
-            true,
-            &predicate,
-        ));
+        made.push(live.unique(name, index.columns.clone(), index.predicate.as_deref()));
         dropped.push(match &index.constraint {
             Some(constraint) => DropConstraint {
                 table: table.to_string(),
@@ -271,7 +345,7 @@ fn pointed_at(form: &Form<'_>, table: &TableName, columns: &[String]) -> Option<
 }
 
 /// The last phase: what counted deleted rows too goes.
-fn unique_of_live_rows(table: &TableName, column: &str, dropped: Vec<Operation>) -> Option<Phase> {
+fn unique_of_live_rows(live: &Live<'_>, dropped: Vec<Operation>) -> Option<Phase> {
     if dropped.is_empty() {
         return None;
     }
@@ -279,10 +353,15 @@ fn unique_of_live_rows(table: &TableName, column: &str, dropped: Vec<Operation>)
         PhaseKind::Contract,
         "Values of deleted rows can be used again".to_owned(),
     );
+    let mut deploy = format!(
+        "Applications read {} where {} IS NULL",
+        live.table, live.column
+    );
+    if !live.engine.is_mysql_family() {
+        deploy.push_str(", and every ON CONFLICT on it names that condition: without it the server no longer finds the index");
+    }
     out.gate = Some(Gate {
-        deploy: Some(format!(
-            "Applications read {table} where {column} IS NULL, and every ON CONFLICT on it names that condition: without it the server no longer finds the index"
-        )),
+        deploy: Some(deploy),
         soak: None,
     });
     out.operations = dropped;
@@ -290,13 +369,8 @@ fn unique_of_live_rows(table: &TableName, column: &str, dropped: Vec<Operation>)
 }
 
 /// The view, with its columns named: SELECT * would keep the table from being altered.
-fn view(
-    form: &mut Form<'_>,
-    table: &TableName,
-    column: &str,
-    live: &str,
-    names: &mut Names,
-) -> Option<Phase> {
+fn view(form: &mut Form<'_>, live: &Live<'_>, names: &mut Names) -> Option<Phase> {
+    let table = live.table;
     let given = form.text("viewName");
     if given == Some("none") {
         return None;
@@ -315,7 +389,7 @@ fn view(
             None => return None,
         };
     }
-    columns.retain(|c| c != column);
+    columns.retain(|c| c != live.column);
     let view = match given {
         Some(name) => {
             let mut name = TableName::parse(name);
@@ -331,9 +405,10 @@ fn view(
     let mut out = phase(PhaseKind::Expand, format!("Make {view}, the live rows"));
     out.operations.push(custom(
         format!(
-            "CREATE VIEW {name} AS SELECT {} FROM {} WHERE {live}",
+            "CREATE VIEW {name} AS SELECT {} FROM {} WHERE {}",
             quote::names(form.engine, &columns),
-            quote::table(form.engine, table)
+            quote::table(form.engine, table),
+            live.condition
         ),
         format!("DROP VIEW {name}"),
     ));

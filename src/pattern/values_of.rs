@@ -8,6 +8,8 @@ use crate::dialect::quote;
 use crate::document::Engine;
 use crate::schema::TableName;
 
+mod mysql;
+
 /// Where values come from.
 pub(super) struct Source {
     /// The item of FROM, with `item.position` and `item.value`.
@@ -18,6 +20,8 @@ pub(super) struct Source {
     json: bool,
     /// The type of a value.
     data_type: String,
+    /// A value, as an expression over `item`.
+    value: String,
     /// How many do not fit, as a query; absent where all do, or none is asked for.
     pub(super) misfits: Option<String>,
 }
@@ -34,6 +38,10 @@ pub(super) struct Target {
 const FIELD_TYPES: &[&str] = &["text", "numeric", "boolean", "jsonb"];
 
 pub(super) fn source(form: &mut Form<'_>, table: &TableName, columns: &[String]) -> Option<Source> {
+    if form.engine.is_mysql_family() {
+        return mysql::source(form, table, columns);
+    }
+    let value = "item.value".to_owned();
     let name = |n: &str| quote::name(Engine::PostgreSql, n);
     let column = |c: &str| format!("{}.{}", name(&table.name), name(c));
     let known = form.table_of_form();
@@ -73,6 +81,7 @@ pub(super) fn source(form: &mut Form<'_>, table: &TableName, columns: &[String])
                 .next()
                 .unwrap_or_else(|| "text".to_owned()),
             misfits: None,
+            value,
         });
     }
     if let Some(element) = data_type.as_deref().and_then(|t| t.strip_suffix("[]")) {
@@ -85,6 +94,7 @@ pub(super) fn source(form: &mut Form<'_>, table: &TableName, columns: &[String])
             json: false,
             data_type: element.to_owned(),
             misfits: None,
+            value,
         });
     }
     match data_type.as_deref() {
@@ -133,6 +143,7 @@ pub(super) fn source(form: &mut Form<'_>, table: &TableName, columns: &[String])
         json: true,
         data_type: "jsonb".to_owned(),
         misfits,
+        value,
     })
 }
 
@@ -158,6 +169,9 @@ fn read_fields(form: &Form<'_>) -> Vec<(String, String)> {
 
 /// The columns that the values become.
 pub(super) fn targets(form: &mut Form<'_>, source: &Source) -> Vec<Target> {
+    if form.engine.is_mysql_family() {
+        return mysql::targets(form, source);
+    }
     let fields = read_fields(form);
     for (_, data_type) in &fields {
         if !FIELD_TYPES.contains(&data_type.as_str()) {
@@ -194,7 +208,7 @@ pub(super) fn targets(form: &mut Form<'_>, source: &Source) -> Vec<Target> {
         .needed("dataType")
         .unwrap_or_else(|| source.data_type.clone());
     let sql = if data_type == source.data_type {
-        "item.value".to_owned()
+        source.value.clone()
     } else if source.json && data_type.eq_ignore_ascii_case("text") {
         // A text without its quotes.
         "item.value #>> '{}'".to_owned()

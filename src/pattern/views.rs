@@ -4,8 +4,8 @@ use crate::dialect::expression::{self, nesting};
 use crate::dialect::lexer::{self, Token};
 use crate::dialect::quote;
 use crate::document::Engine;
-use crate::operation::Operation;
-use crate::schema::{TableName, ViewUse};
+use crate::operation::{Operation, view_again};
+use crate::schema::{Schema, TableName, ViewUse};
 
 use super::carry::Reading;
 use super::form::custom;
@@ -16,14 +16,15 @@ use super::rewrite::{mentions, replace};
 /// # Errors
 /// Why the view has to be dealt with by hand.
 pub(super) fn reread(
-    engine: Engine,
+    schema: &Schema,
     view: &ViewUse,
     table: &TableName,
     old: &str,
     reading: &Reading<'_>,
 ) -> Result<Operation, String> {
-    let new = reading.new;
+    let (engine, new) = (schema.engine, reading.new);
     let name = quote::table(engine, &view.view);
+    let known = schema.views.get(&view.view);
     if view.materialized {
         return Err(format!(
             "the materialized view {} reads `{old}`, and can only be made anew: drop it first, and \
@@ -39,11 +40,10 @@ pub(super) fn reread(
             view.view
         )
     })?;
+    let again = |select: &str, replace| view_again(engine, &view.view, known, select, replace);
     let sql = |select: &str| match engine {
-        Engine::PostgreSql | Engine::MySql | Engine::MariaDb => {
-            format!("CREATE OR REPLACE VIEW {name} AS\n{select}")
-        }
-        Engine::Sqlite => format!("DROP VIEW {name};\nCREATE VIEW {name} AS\n{select}"),
+        Engine::PostgreSql | Engine::MySql | Engine::MariaDb => again(select, true),
+        Engine::Sqlite => format!("DROP VIEW {name};\n{}", again(select, false)),
     };
     Ok(custom(sql(&rewritten), sql(select)))
 }
@@ -98,7 +98,12 @@ fn rewrite(
         let at = significant
             .iter()
             .position(|t| t.start == tokens[mention.at].start)?;
-        let width = if mention.qualifier.is_some() { 2 } else { 0 };
+        // MySQL and MariaDB print the database as well: `shop`.`users`.`name`.
+        let width = match mention.qualifier {
+            Some(_) if at >= 4 && significant[at - 3].is_symbol(".") => 4,
+            Some(_) => 2,
+            None => 0,
+        };
         let mut text = match reading.expression {
             None => quote::name(engine, new),
             Some(sql) => {
@@ -114,7 +119,10 @@ fn rewrite(
                         read = expression::substitute(engine, &read, table, column, &qualified);
                     }
                     let before = tokens[..mention.at].iter().enumerate().rev();
-                    let gone = before.filter(|(_, t)| t.counts()).take(2).map(|(at, _)| at);
+                    let gone = before
+                        .filter(|(_, t)| t.counts())
+                        .take(width)
+                        .map(|(at, _)| at);
                     replacements.extend(gone.map(|at| (at, String::new())));
                 }
                 format!("({read})")
@@ -323,6 +331,29 @@ mod tests {
     }
 
     #[test]
+    fn a_database_before_the_table_goes_with_it() {
+        let table = TableName::parse("users");
+        let select = "select `shop`.`users`.`age` AS `age` from `shop`.`users` where `shop`.`users`.`age` > 5";
+        let columns = ["age_new".to_owned()];
+        let reading = |expression| Reading {
+            new: "age_new",
+            columns: &columns,
+            expression,
+        };
+        let of = |expression| {
+            rewrite(Engine::MariaDb, select, &table, "age", &reading(expression)).unwrap()
+        };
+        assert_eq!(
+            of(None),
+            "select `shop`.`users`.age_new AS `age` from `shop`.`users` where `shop`.`users`.age_new > 5"
+        );
+        assert_eq!(
+            of(Some("CAST(age_new AS CHAR)")),
+            "select (CAST(users.age_new AS CHAR)) AS `age` from `shop`.`users` where (CAST(users.age_new AS CHAR)) > 5"
+        );
+    }
+
+    #[test]
     fn what_may_be_another_table_s_is_left_to_a_person() {
         for select in [
             "SELECT name FROM users JOIN orders USING (name)",
@@ -350,7 +381,8 @@ mod tests {
             columns: &[],
             expression: None,
         };
-        let operation = reread(Engine::Sqlite, &view, &table, "name", &reading).unwrap();
+        let schema = Schema::empty(Engine::Sqlite);
+        let operation = reread(&schema, &view, &table, "name", &reading).unwrap();
         insta::assert_yaml_snapshot!(operation);
     }
 }

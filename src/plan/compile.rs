@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::doomed::doomed;
 use super::{PhasePlan, Plan, PlannedCheck, Risk, RollbackMethod, Step, check, hash};
 use crate::document::{self, Migration, Phase, Problem};
 use crate::estimate::{self, Span, TargetFacts};
@@ -41,8 +42,10 @@ pub fn plan_with(
             ),
         }]);
     }
+    let mut world = World::new(engine, schema, &touched(migration));
+    world.doom(doomed(migration));
     let mut compiler = Compiler {
-        world: World::new(engine, schema, &touched(migration)),
+        world,
         states: Vec::new(),
         problems: Vec::new(),
     };

@@ -5,6 +5,7 @@
 mod check;
 mod compile;
 mod copy;
+mod doomed;
 mod hash;
 mod kind;
 pub mod text;
@@ -119,6 +120,14 @@ pub struct Statement {
     pub wait: Wait,
 }
 
+impl Statement {
+    /// Whether it is a CREATE TRIGGER; a definer may stand before the word.
+    pub fn makes_trigger(&self) -> bool {
+        let mut words = self.sql.split_whitespace().map(str::to_uppercase);
+        words.next().as_deref() == Some("CREATE") && words.take(5).any(|word| word == "TRIGGER")
+    }
+}
+
 /// What the executor does in one go. A step is done or not done, never half.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -185,10 +194,10 @@ pub enum Action {
     },
     /// Batches in key order, each with its checkpoint in its own transaction.
     Backfill(Backfill),
-    /// PostgreSQL: rows copied to another table in batches as a backfill's; a row that is there
+    /// Rows copied to another table in batches as a backfill's; a row that is there
     /// already, because a writer or an earlier try put it there, is left as it is.
     Copy(TableCopy),
-    /// PostgreSQL: every row compared with its copy, in batches; the first difference fails the
+    /// Every row compared with its copy, in batches; the first difference fails the
     /// phase. It changes nothing, so nothing of it is ever undone.
     Compare(TableCopy),
     /// SQLite: the table rebuild of its manual (section 7 of `lang_altertable`): foreign keys off,
@@ -366,6 +375,11 @@ impl Action {
             Action::Backfill(backfill) => vec![&mut backfill.shown],
             Action::Copy(copy) | Action::Compare(copy) => vec![&mut copy.shown],
         }
+    }
+
+    /// Whether it puts a trigger on a table.
+    pub fn makes_trigger(&self) -> bool {
+        self.statements().iter().any(|s| s.makes_trigger())
     }
 
     /// Every statement of the action as people read it.

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::{Plan, Statement};
 use crate::estimate::{Kind, range, rests_on};
 use crate::lint::{Finding, Severity};
+use crate::run::{Forecast, Prospect};
 
 /// What `plan` prints.
 pub fn plan(plan: &Plan) -> String {
@@ -20,6 +21,31 @@ pub fn verify(migration: &str, findings: &[Finding]) -> String {
     // Writing to a String cannot fail.
     let _ = render_verify(&mut out, migration, findings);
     out
+}
+
+/// What `plan` prints of whether the locks would be had now.
+pub fn forecast(forecast: &Forecast) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = render_forecast(&mut out, forecast);
+    out
+}
+
+fn render_forecast(out: &mut String, forecast: &Forecast) -> std::fmt::Result {
+    writeln!(out, "\nForecast, from the sessions open now:")?;
+    for phase in &forecast.phases {
+        writeln!(out, "  Phase {}: {}", phase.phase, phase.words())?;
+        for step in &phase.steps {
+            if step.prospect == Prospect::Free {
+                continue;
+            }
+            writeln!(out, "    {}: {}", step.title, step.words())?;
+            for obstacle in &step.in_the_way {
+                writeln!(out, "      {}", obstacle.words())?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn render_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {

@@ -7,6 +7,8 @@ use crate::document::{Check, Engine, Gate, PhaseKind};
 use crate::estimate::{Span, rests_on};
 use crate::lint::Finding;
 use crate::plan::Lock;
+use crate::run::Forecast;
+use crate::sql::{Breakage, Role};
 
 /// What `plan --format json` prints.
 #[derive(Clone, Debug, Serialize)]
@@ -21,6 +23,15 @@ pub struct PlanJson<'p> {
     phases: Vec<PhaseJson<'p>>,
     findings: &'p [Finding],
     safe: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forecast: Option<&'p Forecast>,
+}
+
+impl<'p> PlanJson<'p> {
+    /// The same with whether its locks would be had now.
+    pub fn with_forecast(self, forecast: Option<&'p Forecast>) -> Self {
+        Self { forecast, ..self }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -54,6 +65,48 @@ struct StatementJson<'p> {
     #[serde(flatten)]
     estimate: SpanJson,
     estimate_rests_on: String,
+    /// What it locks beside its table, where the parsers are at hand.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    other_locks: Vec<LockJson>,
+    /// What of running applications it breaks, likewise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    breaks: Vec<Breakage>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LockJson {
+    /// Its name, or what it is to the table: `tables that users references`.
+    object: String,
+    role: Role,
+    lock: Lock,
+}
+
+/// What a statement locks beside its table, and what it breaks. A statement that nobody can read
+/// says nothing here: its lock is told as unknown.
+#[cfg(feature = "sql")]
+fn beside(engine: Engine, sql: &str) -> (Vec<LockJson>, Vec<Breakage>) {
+    let script = crate::sql::script(engine, sql, &crate::sql::Context::default());
+    let mut locks = Vec::new();
+    let mut breaks = Vec::new();
+    for reading in script.statements {
+        if reading.effect.unknown.is_some() {
+            continue;
+        }
+        let others = reading.effect.locks.into_iter();
+        locks.extend(others.filter(|l| l.role != Role::Itself).map(|l| LockJson {
+            object: l.object.to_string(),
+            role: l.role,
+            lock: l.lock,
+        }));
+        breaks.extend(reading.effect.breaks);
+    }
+    (locks, breaks)
+}
+
+#[cfg(not(feature = "sql"))]
+fn beside(_engine: Engine, _sql: &str) -> (Vec<LockJson>, Vec<Breakage>) {
+    (Vec::new(), Vec::new())
 }
 
 /// Milliseconds; `estimatedMs` is what others read since the beginning.
@@ -94,15 +147,20 @@ impl<'p> From<&'p Plan> for PlanJson<'p> {
             hash: &plan.hash,
             estimate: plan.estimate.into(),
             facts_read_at: plan.facts_read_at.map(|us| us / 1_000),
-            phases: plan.phases.iter().map(PhaseJson::from).collect(),
+            phases: plan
+                .phases
+                .iter()
+                .map(|phase| PhaseJson::of(plan.database, phase))
+                .collect(),
             findings: &plan.findings,
             safe: plan.safe,
+            forecast: None,
         }
     }
 }
 
-impl<'p> From<&'p PhasePlan> for PhaseJson<'p> {
-    fn from(phase: &'p PhasePlan) -> Self {
+impl<'p> PhaseJson<'p> {
+    fn of(engine: Engine, phase: &'p PhasePlan) -> Self {
         Self {
             phase: phase.phase,
             kind: phase.kind,
@@ -110,7 +168,8 @@ impl<'p> From<&'p PhasePlan> for PhaseJson<'p> {
             estimate: phase.estimate.into(),
             gate: phase.gate.as_ref(),
             statements: statements(&phase.steps)
-                .map(|(operation, s)| StatementJson {
+                .map(|(operation, s)| (operation, s, beside(engine, &s.sql)))
+                .map(|(operation, s, (other_locks, breaks))| StatementJson {
                     sql: &s.sql,
                     operation,
                     lock: s.lock,
@@ -121,6 +180,8 @@ impl<'p> From<&'p PhasePlan> for PhaseJson<'p> {
                     in_transaction: s.in_transaction,
                     estimate: s.estimate.span.into(),
                     estimate_rests_on: rests_on(s),
+                    other_locks,
+                    breaks,
                 })
                 .collect(),
             rollback: statements(&phase.rollback)

@@ -1,11 +1,13 @@
 //! The state machine of an execution, and the events that it tells.
 
+mod forecast;
 mod guard;
 mod transition;
 mod view;
 
 use serde::{Deserialize, Serialize};
 
+pub use forecast::{Forecast, Hold, Obstacle, PhaseForecast, Prospect, StepForecast};
 pub use guard::{GuardFacts, GuardVerdict, Reason, VersionState, guard};
 pub use transition::{IllegalTransition, next, next_phase};
 pub use view::{CheckOutcome, PhaseProgress, StepProgress, Stopped, Taken, View};

@@ -1,6 +1,6 @@
 //! Tables that are kept in step with others, as a document changes them.
 
-use super::{Refusal, Shadow, Table, TableName, World};
+use super::{Constraint, ConstraintKind, Refusal, Shadow, Table, TableName, World};
 use crate::document::Engine;
 
 impl Table {
@@ -63,7 +63,11 @@ impl World {
             .map(|(source, _)| source);
         let read = self
             .table(table)
-            .and_then(|t| t.shadows.iter().find(|s| reads && s.reads(column)))
+            .and_then(|t| {
+                t.shadows
+                    .iter()
+                    .find(|s| reads && s.reads(self.engine, column))
+            })
             .map(|s| &s.target);
         match written.or(read) {
             Some(other) => Err(Refusal::new(
@@ -86,20 +90,31 @@ impl World {
         let mut was = std::mem::take(self.table_mut("table", table)?);
         let mut is = std::mem::take(self.table_mut("shadow", shadow)?);
         was.shadows.clear();
+        is.reword_table(self.engine, shadow, table);
         is.views = std::mem::take(&mut was.views);
         is.referenced_by = std::mem::take(&mut was.referenced_by);
         is.triggers = was.triggers.clone();
         self.swap_texts((&mut was, table, old), (&mut is, shadow, table));
+        is.attached.triggers = was.attached.triggers.clone();
         self.tables.remove(shadow);
         self.relations
             .remove(&(shadow.schema.clone(), shadow.name.clone()));
         let (was_whole, is_whole) = (self.whole.remove(table), self.whole.remove(shadow));
-        for key in &was.constraints {
+        if self.engine.is_mysql_family() {
+            self.carry_keys(&mut was, &mut is, (table, shadow));
+        }
+        for key in was
+            .constraints
+            .iter()
+            .filter(|_| !self.engine.is_mysql_family())
+        {
             let target = key.references.as_ref().filter(|t| *t != table);
             if let Some(other) = target.and_then(|t| self.tables.get_mut(t)) {
                 other.referenced_by.push((old.clone(), key.name.clone()));
             }
         }
+        was.reword_table(self.engine, table, old);
+        is.attached.take_over(&was.attached);
         self.made.remove(shadow);
         self.forget(
             shadow,
@@ -118,5 +133,32 @@ impl World {
             self.list_constraints();
         }
         Ok(())
+    }
+
+    /// MySQL and MariaDB: the names of foreign keys are those of the database, so the old table
+    /// gives them up to the new one.
+    fn carry_keys(
+        &mut self,
+        was: &mut Table,
+        is: &mut Table,
+        (table, shadow): (&TableName, &TableName),
+    ) {
+        let has = |is: &Table, key: &Constraint| {
+            is.constraints
+                .iter()
+                .any(|k| k.kind == key.kind && k.columns == key.columns)
+        };
+        let (keys, rest): (Vec<Constraint>, Vec<Constraint>) = std::mem::take(&mut was.constraints)
+            .into_iter()
+            .partition(|c| c.kind == ConstraintKind::ForeignKey && !has(is, c));
+        was.constraints = rest;
+        is.constraints.extend(keys);
+        for other in self.tables.values_mut() {
+            for (from, _) in &mut other.referenced_by {
+                if from == shadow {
+                    *from = table.clone();
+                }
+            }
+        }
     }
 }

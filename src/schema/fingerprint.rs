@@ -36,6 +36,13 @@ fn without_counts(table: &Table) -> Table {
     table.bytes = 0;
     table.heirs.clear();
     table.default_partition = None;
+    table.auto_increment = None;
+    // How a table is kept and looked at, not what it is: changed while applications run.
+    table.attached.options.clear();
+    for column in &mut table.columns {
+        column.statistics = None;
+        column.settings.clear();
+    }
     if table.create_sql.is_some() {
         for index in &mut table.indexes {
             index.definition = unquoted(&index.definition);

@@ -9,17 +9,22 @@ mod copies;
 mod dual_write;
 mod fingerprint;
 mod relations;
+mod renames;
 #[cfg(test)]
 pub(crate) mod sample;
 mod shadow;
 mod texts;
+mod triggers;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-pub use attached::{Attached, AttachedSequence, AttachedTrigger, Policy};
+pub use attached::{
+    Attached, AttachedComment, AttachedKey, AttachedSequence, AttachedStatistics, AttachedTrigger,
+    Commented, Policy,
+};
 pub use dual_write::{TRIGGER_STEM, is_dual_write_trigger};
 pub use shadow::{SHADOW_STEM, Shadow, is_shadow_trigger, sqlite_shadow_triggers};
 pub(crate) use texts::{created, is_bellows_trigger};
@@ -139,6 +144,9 @@ pub struct Schema {
     /// that keeps the least.
     #[serde(default)]
     pub functions: BTreeMap<TableName, Stability>,
+    /// MySQL and MariaDB: why the account that looked may make no triggers, and what it lacks.
+    #[serde(default)]
+    pub trigger_problem: Option<String>,
 }
 
 /// A domain.
@@ -191,7 +199,8 @@ pub struct View {
     /// SQLite: the names of its columns, where they are written before the SELECT.
     #[serde(default)]
     pub columns: Vec<String>,
-    /// PostgreSQL: its options: `security_barrier=true`.
+    /// PostgreSQL: its options: `security_barrier=true`. MySQL and MariaDB: what stands before VIEW
+    /// and behind the query: `ALGORITHM=MERGE`, `SQL SECURITY INVOKER`, `WITH CASCADED CHECK OPTION`.
     #[serde(default)]
     pub options: Vec<String>,
     /// PostgreSQL: privileges as `(grantee quoted as SQL, privilege, grantable)`.
@@ -200,6 +209,21 @@ pub struct View {
     /// PostgreSQL: its comment.
     #[serde(default)]
     pub comment: Option<String>,
+    /// PostgreSQL: the owner, quoted as SQL.
+    #[serde(default)]
+    pub owner: Option<String>,
+    /// PostgreSQL: privileges on columns as `(column, grantee, privilege, grantable)`.
+    #[serde(default)]
+    pub column_grants: Vec<(String, String, String, bool)>,
+    /// PostgreSQL: comments on columns.
+    #[serde(default)]
+    pub column_comments: Vec<(String, String)>,
+    /// PostgreSQL: defaults of its columns, for those who insert into it.
+    #[serde(default)]
+    pub column_defaults: Vec<(String, String)>,
+    /// PostgreSQL: its triggers.
+    #[serde(default)]
+    pub triggers: Vec<AttachedTrigger>,
     /// The tables and views that it reads, as far as is known.
     #[serde(default)]
     pub reads: Vec<TableName>,
@@ -243,7 +267,8 @@ pub struct Table {
     #[serde(default)]
     pub create_sql: Option<String>,
     /// SQLite: the CREATE statements of the table's indexes, triggers (Bellows' own included) and
-    /// of the views that read it, which a rebuild drops and makes again.
+    /// of the views that read it, which a rebuild drops and makes again. MySQL and MariaDB: those of
+    /// the triggers that stand on the table or name it, without Bellows' own.
     #[serde(default)]
     pub dependents: Vec<String>,
     /// PostgreSQL: a partitioned parent.
@@ -259,6 +284,13 @@ pub struct Table {
     /// PostgreSQL: which of its partitions is the default one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_partition: Option<TableName>,
+    /// MySQL and MariaDB: all that stands behind the columns in SHOW CREATE TABLE but the counter:
+    /// engine, character set, collation, row format, comment, partitions.
+    #[serde(default)]
+    pub options: String,
+    /// MySQL and MariaDB: the next value of its counter. Not part of the fingerprint.
+    #[serde(default)]
+    pub auto_increment: Option<u64>,
 }
 
 /// One column.
@@ -291,6 +323,9 @@ pub struct Column {
     /// A collation other than the type's own, as SQL.
     #[serde(default)]
     pub collation: Option<String>,
+    /// PostgreSQL: what ALTER COLUMN says to make its storage as it is: `SET STORAGE EXTERNAL`.
+    #[serde(default)]
+    pub settings: Vec<String>,
     /// MySQL and MariaDB: all that stands behind the name in the column's line of SHOW CREATE
     /// TABLE, without the comma (`varchar(255) NOT NULL DEFAULT 'x' COMMENT 'y'`): what MODIFY
     /// COLUMN says anew, or the column loses it.
@@ -423,6 +458,7 @@ impl Schema {
             types: BTreeSet::new(),
             domains: BTreeMap::new(),
             functions: BTreeMap::new(),
+            trigger_problem: None,
         }
     }
 

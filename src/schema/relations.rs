@@ -1,7 +1,7 @@
 //! Tables and views as a document makes, renames and drops them.
 
 use super::{Constraint, Refusal, Table, TableName, View, ViewUse, World};
-use crate::dialect::{expression, quote, reads};
+use crate::dialect::{expression, reads};
 
 impl World {
     /// Whether the document made the table: it is as empty as the applications leave it.
@@ -86,131 +86,6 @@ impl World {
             other.part_with(|s| s.target == *name);
         }
         self.forget(name, "was dropped earlier in this document".to_owned());
-        Ok(())
-    }
-
-    /// Gives a table another name in its schema.
-    pub fn rename_table(&mut self, name: &TableName, to: &TableName) -> Result<(), Refusal> {
-        let mut table = self.table_mut("table", name)?.clone();
-        self.need_no_copy("table", name)?;
-        self.take_name("newTable", to)?;
-        self.relations
-            .remove(&(name.schema.clone(), name.name.clone()));
-        for constraint in &mut table.constraints {
-            if constraint.references.as_ref() == Some(name) {
-                constraint.references = Some(to.clone());
-            }
-        }
-        for entry in &mut table.referenced_by {
-            if entry.0 == *name {
-                entry.0 = to.clone();
-            }
-        }
-        for other in self.tables.values_mut() {
-            for constraint in &mut other.constraints {
-                if constraint.references.as_ref() == Some(name) {
-                    constraint.references = Some(to.clone());
-                }
-            }
-            for entry in &mut other.referenced_by {
-                if entry.0 == *name {
-                    entry.0 = to.clone();
-                }
-            }
-        }
-        let engine = self.engine;
-        for view in self.views.values_mut() {
-            if view.reads.contains(name) {
-                view.definition = reads::renamed(engine, &view.definition, name, to);
-                view.reads.retain(|r| r != name);
-                view.reads.push(to.clone());
-            }
-        }
-        for view in &mut table.views {
-            view.definition = reads::renamed(engine, &view.definition, name, to);
-        }
-        let columns: Vec<(String, Option<String>)> = self
-            .added
-            .iter()
-            .filter(|((of, _), _)| of == name)
-            .map(|((_, column), default)| (column.clone(), default.clone()))
-            .collect();
-        for (column, default) in columns {
-            self.added.remove(&(name.clone(), column.clone()));
-            self.added.insert((to.clone(), column), default);
-        }
-        if self.whole.contains(name) {
-            self.whole.insert(to.clone());
-        }
-        if self.made.contains(name) {
-            self.made.insert(to.clone());
-        }
-        self.tables.remove(name);
-        self.tables.insert(to.clone(), table);
-        self.reword_table(name, to);
-        self.forget(
-            name,
-            format!("was renamed to {to} earlier in this document"),
-        );
-        Ok(())
-    }
-
-    /// Gives a column another name.
-    pub fn rename_column(&mut self, name: &TableName, from: &str, to: &str) -> Result<(), Refusal> {
-        self.need_column(name, "oldColumn", from)?;
-        self.check_name("newColumn", to)?;
-        let engine = self.engine;
-        let reworded =
-            |sql: &str| expression::substitute(engine, sql, name, from, &quote::name(engine, to));
-        let rename = |list: &mut Vec<String>| {
-            for column in list.iter_mut().filter(|c| *c == from) {
-                to.clone_into(column);
-            }
-        };
-        let table = self.table_mut("table", name)?;
-        if table.column(to).is_some() {
-            return Err(Refusal::new(
-                "newColumn",
-                format!("{name} already has a column {to}"),
-            ));
-        }
-        for column in table.columns.iter_mut().filter(|c| c.name == from) {
-            to.clone_into(&mut column.name);
-        }
-        rename(&mut table.primary_key);
-        for index in &mut table.indexes {
-            rename(&mut index.columns);
-            rename(&mut index.include);
-            index.definition = reworded(&index.definition);
-            index.predicate = index.predicate.as_deref().map(reworded);
-        }
-        for constraint in &mut table.constraints {
-            rename(&mut constraint.columns);
-            constraint.definition = reworded(&constraint.definition);
-        }
-        let mut stale = Vec::new();
-        for view in &mut table.views {
-            if view.columns.iter().any(|c| c == from) {
-                rename(&mut view.columns);
-                stale.push(view.view.clone());
-            }
-        }
-        for view in stale {
-            let reworded = self.reworded_view(&view, name, from, to);
-            if let Some(view) = self.views.get_mut(&view) {
-                view.definition = reworded.unwrap_or_default();
-            }
-        }
-        self.reword_column(name, from, to);
-        let (old, new) = (
-            (name.clone(), from.to_owned()),
-            (name.clone(), to.to_owned()),
-        );
-        if let Some(default) = self.added.remove(&old) {
-            self.added.insert(new.clone(), default);
-        }
-        self.dropped.remove(&new);
-        self.dropped.insert(old);
         Ok(())
     }
 
@@ -299,8 +174,25 @@ impl World {
         Ok(view)
     }
 
+    /// Refuses a name that a table or a view has; where indexes have names of their own.
+    pub fn need_free(&self, field: &'static str, name: &TableName) -> Result<(), Refusal> {
+        self.check_name(field, &name.name)?;
+        let listed = self.names.contains(name) && !self.gone.contains_key(name);
+        if listed || self.is_whole(name) || self.views.contains_key(name) {
+            return Err(Refusal::new(
+                field,
+                format!("the name {name} is taken by a table or a view"),
+            ));
+        }
+        Ok(())
+    }
+
     /// Takes the name of a table or a view, which must be free.
-    fn take_name(&mut self, field: &'static str, name: &TableName) -> Result<(), Refusal> {
+    pub(super) fn take_name(
+        &mut self,
+        field: &'static str,
+        name: &TableName,
+    ) -> Result<(), Refusal> {
         self.check_name(field, &name.name)?;
         let taken = if self.engine.is_mysql_family() {
             let listed = self.names.contains(name) && !self.gone.contains_key(name);

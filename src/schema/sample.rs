@@ -123,6 +123,13 @@ pub(crate) fn schema(engine: Engine) -> Schema {
             ],
             primary_key: vec!["id".into()],
             rows: 12,
+            attached: super::Attached {
+                unrestored: (engine == Engine::PostgreSql)
+                    .then(|| "the tablespace fast of teams".into())
+                    .into_iter()
+                    .collect(),
+                ..super::Attached::default()
+            },
             ..Table::default()
         },
     );

@@ -63,6 +63,11 @@ impl Shadow {
         format!("{SHADOW_STEM}{hex}")
     }
 
+    /// MySQL and MariaDB have a trigger for each of these: after a delete, an update, an insert.
+    pub fn row_triggers(&self) -> [String; 3] {
+        ["delete", "update", "insert"].map(|event| format!("{}_{event}", self.trigger))
+    }
+
     /// The name of the trigger that follows a TRUNCATE.
     pub fn truncate_trigger(&self) -> String {
         format!("{}_truncate", self.trigger)
@@ -82,8 +87,8 @@ impl Shadow {
     }
 
     /// The column of the target that takes a column of the source as it is.
-    pub fn takes(&self, source: &str) -> Option<&str> {
-        let sql = quote::name(Engine::PostgreSql, source);
+    pub fn takes(&self, engine: Engine, source: &str) -> Option<&str> {
+        let sql = quote::name(engine, source);
         self.columns
             .iter()
             .find(|(_, expression)| *expression == sql)
@@ -91,8 +96,8 @@ impl Shadow {
     }
 
     /// Whether the copy depends on that column of the source.
-    pub fn reads(&self, column: &str) -> bool {
-        let within = |sql: &String| expression::mentions(Engine::PostgreSql, sql, column);
+    pub fn reads(&self, engine: Engine, column: &str) -> bool {
+        let within = |sql: &String| expression::mentions(engine, sql, column);
         self.source_key.iter().any(|c| c == column)
             || self.columns.iter().any(|(_, sql)| within(sql))
             || self.filter.as_ref().is_some_and(within)
@@ -100,35 +105,30 @@ impl Shadow {
     }
 
     /// Whether each of those columns of the target is a column of the source as it is.
-    pub fn is_plain(&self, columns: &[String], source: &[String]) -> bool {
+    pub fn is_plain(&self, engine: Engine, columns: &[String], source: &[String]) -> bool {
         columns.iter().all(|column| {
-            self.expression(column).is_some_and(|sql| {
-                source
-                    .iter()
-                    .any(|s| quote::name(Engine::PostgreSql, s) == sql)
-            })
+            self.expression(column)
+                .is_some_and(|sql| source.iter().any(|s| quote::name(engine, s) == sql))
         })
     }
 
-    /// The definition as one line, for the comment on the trigger's function.
+    /// The definition as one line: the comment on the trigger's function, or one inside of the
+    /// trigger's text.
     pub fn marker(&self) -> String {
         // Lists of texts: writing them as JSON cannot fail.
         let json = serde_json::to_string(self).unwrap_or_default();
-        format!("{MARK}{json}")
+        // JSON may spell a slash as an escape, and must here: `*/` would end the comment.
+        format!("{MARK}{}", json.replace('/', "\\/"))
     }
 
-    /// Reads a definition out of a trigger's text; `None` where it holds none.
-    pub fn from_text(text: &str) -> Option<Self> {
+    /// Reads a definition out of a function's comment or a trigger's text; `None` where there is
+    /// none to read.
+    pub fn from_marker(text: &str) -> Option<Self> {
         let json = &text[text.find(MARK)? + MARK.len()..];
         serde_json::Deserializer::from_str(json)
-            .into_iter::<Shadow>()
+            .into_iter::<Self>()
             .next()
             .and_then(Result::ok)
-    }
-
-    /// Reads a definition out of a function's comment; `None` where there is none to read.
-    pub fn from_marker(text: &str) -> Option<Self> {
-        serde_json::from_str(text.strip_prefix(MARK)?).ok()
     }
 }
 
@@ -140,7 +140,10 @@ mod tests {
     fn a_marker_reads_back() {
         let shadow = Shadow {
             target: TableName::parse("billing.\"or.ders\""),
-            columns: vec![("id".into(), "id".into()), ("Ä".into(), "a || '}'".into())],
+            columns: vec![
+                ("id".into(), "id".into()),
+                ("Ä".into(), "a || '}*/'".into()),
+            ],
             key: vec!["id".into()],
             source_key: vec!["id".into()],
             filter: Some("x > 1".into()),
@@ -150,7 +153,10 @@ mod tests {
         };
         assert_eq!(Shadow::from_marker(&shadow.marker()), Some(shadow.clone()));
         assert_eq!(Shadow::from_marker("bellows:{}"), None);
-        assert_eq!(shadow.takes("id"), Some("id"));
-        assert_eq!(shadow.takes("a"), None);
+        let comment = format!("BEGIN /* {} */ END", shadow.marker());
+        assert_eq!(comment.matches("*/").count(), 1);
+        assert_eq!(Shadow::from_marker(&comment), Some(shadow.clone()));
+        assert_eq!(shadow.takes(Engine::PostgreSql, "id"), Some("id"));
+        assert_eq!(shadow.takes(Engine::PostgreSql, "a"), None);
     }
 }

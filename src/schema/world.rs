@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::texts::Texts;
-use super::{Column, DualWrite, Schema, Table, TableName, View};
+use super::{Column, Commented, Constraint, DualWrite, Schema, Table, TableName, View};
 use crate::dialect::create_table::{CreateTable, EditError};
+use crate::dialect::expression;
 use crate::dialect::quote::{CHARACTER_LIMIT, NAME_LIMIT};
 use crate::dialect::types::{self, Verdict};
 use crate::document::{Engine, Problem};
@@ -73,6 +74,8 @@ pub struct World {
     pub(super) dropped: BTreeSet<(TableName, String)>,
     /// SQLite: what is known of its texts beside them.
     pub(super) texts: Texts,
+    /// Tables and columns that the document drops sooner or later.
+    doomed: BTreeSet<(TableName, Option<String>)>,
 }
 
 impl World {
@@ -137,7 +140,27 @@ impl World {
             added: BTreeMap::new(),
             dropped: BTreeSet::new(),
             texts: Texts::new(known),
+            doomed: BTreeSet::new(),
         }
+    }
+
+    /// Notes what the document drops sooner or later.
+    pub fn doom(&mut self, doomed: BTreeSet<(TableName, Option<String>)>) {
+        self.doomed = doomed;
+    }
+
+    /// Whether the rows that a foreign key points to lose what it points to before the document is
+    /// over: when it comes back they are gone, or without their values.
+    pub fn is_doomed(&self, key: &Constraint) -> bool {
+        let Some(target) = &key.references else {
+            return false;
+        };
+        self.doomed.iter().any(|(table, column)| {
+            table == target
+                && column.as_ref().is_none_or(|column| {
+                    expression::mentions_after(self.engine, &key.definition, "references", column)
+                })
+        })
     }
 
     /// The table, as far as it is known.
@@ -313,12 +336,14 @@ impl World {
         let key = (name.clone(), column.to_owned());
         self.added.remove(&key);
         self.dropped.insert(key);
+        let engine = self.engine;
         let table = self.table_mut("table", name)?;
         let named = |list: &[String]| list.iter().any(|c| c == column);
         table.columns.retain(|c| c.name != column);
         table.constraints.retain(|c| !named(&c.columns));
         table.dual_writes.retain(|d| !d.names(column));
-        table.part_with(|s| s.reads(column));
+        table.part_with(|s| s.reads(engine, column));
+        table.attached.drop_column(column);
         if named(&table.primary_key) {
             table.primary_key.clear();
         }
@@ -361,6 +386,7 @@ impl World {
             .remove(&(scope(self.engine, table), index.to_owned()));
         let table = self.table_mut("table", table)?;
         table.indexes.retain(|i| i.name != index);
+        table.attached.drop_named(Commented::Index, index);
         let sqlite_names_it = |sql: &String| {
             crate::dialect::lexer::significant(Engine::Sqlite, sql).is_ok_and(|tokens| {
                 tokens.iter().take(3).any(|t| t.is("index"))

@@ -145,3 +145,6 @@ impl<'t> Lines<'t> {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod claims;

@@ -115,3 +115,49 @@ fn what_cannot_be_extracted_is_said() {
     ];
     insta::assert_snapshot!(all.join("\n--\n"));
 }
+
+/// There JSON is a text, and JSON_TABLE takes the values out of it.
+#[test]
+fn on_mariadb_values_come_out_of_json_and_of_several_columns() {
+    let engine = Engine::MariaDb;
+    let mut known = Schema::empty(engine);
+    known.tables.insert(
+        TableName::parse("users"),
+        Table {
+            columns: vec![
+                column("id", "bigint(20)"),
+                column("addresses", "longtext"),
+                column("phone1", "varchar(20)"),
+                column("phone2", "varchar(20)"),
+            ],
+            primary_key: vec!["id".into()],
+            ..Table::default()
+        },
+    );
+    let json = shown(
+        "extract-table",
+        engine,
+        Some(&known),
+        &[
+            ("table", "users"),
+            ("columns", "addresses"),
+            ("newTable", "addresses"),
+            (
+                "fields",
+                "street text, floor numeric, own boolean, more json",
+            ),
+        ],
+    );
+    let repeated = shown(
+        "extract-table",
+        engine,
+        Some(&known),
+        &[
+            ("table", "users"),
+            ("columns", "phone1, phone2"),
+            ("newTable", "phones"),
+            ("valueColumn", "phone"),
+        ],
+    );
+    insta::assert_snapshot!(format!("{json}\n--\n{repeated}"));
+}

@@ -57,6 +57,7 @@ fn orders() -> Table {
                 column: "id".into(),
                 sequence: "public.orders_id_seq".into(),
                 identity: None,
+                ..AttachedSequence::default()
             }],
             ..Attached::default()
         },
@@ -173,4 +174,46 @@ fn what_a_partitioned_table_cannot_have_is_named() {
     }
     wrong.push(mistakes("partition-table", Engine::Sqlite, None, &FIELDS));
     insta::assert_snapshot!(wrong.join("\n--\n"));
+}
+
+/// Where no foreign key can be, and every unique key must hold the column.
+#[test]
+fn on_mariadb_partitions_are_the_table_s_own() {
+    let engine = Engine::MariaDb;
+    let mut table = Table {
+        columns: vec![
+            column("id", "bigint(20)"),
+            column("customer", "int(11)"),
+            column("created_at", "datetime(3)"),
+        ],
+        primary_key: vec!["id".into()],
+        indexes: vec![Index {
+            unique: true,
+            ..index(
+                "orders_code",
+                &["customer"],
+                "CREATE UNIQUE INDEX `orders_code` ON `orders` (`customer`)",
+            )
+        }],
+        constraints: vec![Constraint {
+            references: Some(TableName::parse("customers")),
+            ..constraint(
+                "orders_customer",
+                ConstraintKind::ForeignKey,
+                &["customer"],
+                "FOREIGN KEY (`customer`) REFERENCES `customers` (`id`)",
+            )
+        }],
+        ..Table::default()
+    };
+    for column in &mut table.columns {
+        column.nullable = false;
+    }
+    let mut known = schema(table);
+    known.engine = engine;
+    let refused = mistakes("partition-table", engine, Some(&known), &FIELDS);
+    let mut fields = FIELDS.to_vec();
+    fields.extend([("unique", "index"), ("references", "drop")]);
+    let text = shown("partition-table", engine, Some(&known), &fields);
+    insta::assert_snapshot!(format!("{refused}\n--\n{text}"));
 }

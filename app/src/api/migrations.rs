@@ -1,12 +1,15 @@
 //! Migrations: drafts, versions, reviews, approvals.
 
+use bellows::plan::Plan;
+use bellows::run::Forecast;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 
 #[cfg(feature = "ssr")]
 use super::{backend, told};
 use crate::backend::{
-    ApiError, Decision, MigrationDetail, MigrationSummary, SaveRequest, Saved, WaiveRequest,
+    ApiError, Decision, MigrationDetail, MigrationSummary, PreviewRequest, SaveRequest, Saved,
+    WaiveRequest,
 };
 
 /// All migrations, newest change first.
@@ -19,6 +22,12 @@ pub async fn migrations() -> Result<Vec<MigrationSummary>, ApiError> {
 #[server(name = GetMigration, endpoint = "migrations/get")]
 pub async fn migration(id: String) -> Result<MigrationDetail, ApiError> {
     told(backend()?.migration(id).await)
+}
+
+/// Whether the locks of its plan would be had now.
+#[server(name = GetForecast, endpoint = "migrations/forecast")]
+pub async fn forecast(id: String) -> Result<Forecast, ApiError> {
+    told(backend()?.forecast(id).await)
 }
 
 /// Saves a new version.
@@ -53,4 +62,10 @@ pub async fn decide(
 #[server(endpoint = "findings/waive", input = Json)]
 pub async fn waive(request: WaiveRequest) -> Result<(), ApiError> {
     told(backend()?.waive(request).await)
+}
+
+/// The plan of a document that is being written.
+#[server(endpoint = "plans/preview", input = Json)]
+pub async fn preview(request: PreviewRequest) -> Result<Plan, ApiError> {
+    told(backend()?.preview(request).await)
 }

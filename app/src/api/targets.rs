@@ -1,6 +1,7 @@
 //! Targets and their environments.
 
 use bellows::access::Policy;
+use bellows::estimate::TargetFacts;
 use bellows::schema::Schema;
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
@@ -25,6 +26,12 @@ pub async fn environments() -> Result<Vec<EnvironmentView>, ApiError> {
 #[server(endpoint = "targets/schema")]
 pub async fn target_schema(id: String) -> Result<Schema, ApiError> {
     told(backend()?.target_schema(id).await)
+}
+
+/// What a target holds at the moment.
+#[server(name = GetFacts, endpoint = "targets/facts")]
+pub async fn target_facts(id: String) -> Result<TargetFacts, ApiError> {
+    told(backend()?.target_facts(id).await)
 }
 
 /// Registers a target.

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use bellows::document::{Engine, Migration};
 use bellows::plan::Plan;
+use bellows::run::Forecast;
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, BlockedBy, ExecutionSummary};
@@ -194,6 +195,16 @@ pub struct WaiveRequest {
     pub reason: String,
 }
 
+/// What the editor asks about while a document with SQL of its own is written.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PreviewRequest {
+    /// The target.
+    pub target_id: String,
+    /// The document as YAML.
+    pub text: String,
+}
+
 /// Drafts, versions, reviews, approvals.
 #[async_trait]
 pub trait MigrationBackend {
@@ -201,6 +212,8 @@ pub trait MigrationBackend {
     async fn migrations(&self) -> Answer<Vec<MigrationSummary>>;
     /// One of them.
     async fn migration(&self, id: String) -> Answer<MigrationDetail>;
+    /// Whether the locks of its plan would be had now.
+    async fn forecast(&self, id: String) -> Answer<Forecast>;
     /// Saves a new version. [`super::ErrorCode::Conflict`] where the base is not the latest.
     async fn save_migration(&self, request: SaveRequest) -> Answer<Saved>;
     /// Asks for review: the plan is computed against the target and kept; approvals bind to it.
@@ -214,6 +227,9 @@ pub trait MigrationBackend {
         decision: Decision,
         comment: String,
     ) -> Answer<()>;
+    /// The plan of a document that is being written, with what the parsers say of its SQL, which
+    /// the browser leaves off. Nothing is kept.
+    async fn preview(&self, request: PreviewRequest) -> Answer<Plan>;
     /// Accepts a finding of the reviewed plan as it is; recorded with its reason.
     async fn waive(&self, request: WaiveRequest) -> Answer<()>;
 }

@@ -21,7 +21,7 @@ pub use executions::{
 };
 pub use migrations::{
     ApprovalView, Decision, MigrationBackend, MigrationDetail, MigrationSummary, PhaseView,
-    ReviewState, SaveRequest, Saved, VersionView, WaiveRequest,
+    PreviewRequest, ReviewState, SaveRequest, Saved, VersionView, WaiveRequest,
 };
 pub use people::{NewPerson, PeopleBackend, PersonView};
 pub use session::{Dashboard, Me, SessionBackend, SignIn};

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use bellows::access::Policy;
 use bellows::document::Engine;
+use bellows::estimate::TargetFacts;
 use bellows::schema::Schema;
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +57,8 @@ pub trait TargetBackend {
     async fn environments(&self) -> Answer<Vec<EnvironmentView>>;
     /// The live schema.
     async fn target_schema(&self, id: String) -> Answer<Schema>;
+    /// What it holds at the moment: sizes, sessions, how fast it was.
+    async fn target_facts(&self, id: String) -> Answer<TargetFacts>;
     /// Registers one.
     async fn add_target(&self, target: NewTarget) -> Answer<TargetSummary>;
     /// Changes an environment's policy.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bellows::estimate::TargetFacts;
 use bellows::schema::Schema;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -16,8 +17,8 @@ pub enum LiveSchema {
     None,
     /// It is being asked.
     Loading,
-    /// What it said.
-    Ready(Arc<Schema>),
+    /// What it said; without its sizes and its speed where only those could not be had.
+    Ready(Arc<Schema>, Option<Arc<TargetFacts>>),
     /// Why it said nothing.
     Failed(ApiError),
 }
@@ -26,7 +27,15 @@ impl LiveSchema {
     /// The tables, where they are there.
     pub fn ready(&self) -> Option<Arc<Schema>> {
         match self {
-            LiveSchema::Ready(schema) => Some(schema.clone()),
+            LiveSchema::Ready(schema, _) => Some(schema.clone()),
+            LiveSchema::None | LiveSchema::Loading | LiveSchema::Failed(_) => None,
+        }
+    }
+
+    /// What the target holds at the moment, where it said so.
+    pub fn facts(&self) -> Option<Arc<TargetFacts>> {
+        match self {
+            LiveSchema::Ready(_, facts) => facts.clone(),
             LiveSchema::None | LiveSchema::Loading | LiveSchema::Failed(_) => None,
         }
     }
@@ -42,11 +51,13 @@ pub fn live_schema(target: Signal<Option<String>>) -> RwSignal<LiveSchema> {
         };
         state.set(LiveSchema::Loading);
         spawn_local(async move {
+            // Both or none: a preview with one of them would be another a moment later.
+            let facts = api::target_facts(id.clone()).await.ok().map(Arc::new);
             let answer = api::target_schema(id.clone()).await;
             // The page may be gone by now, or another target chosen.
             if target.try_get_untracked() == Some(Some(id)) {
                 state.set(match answer {
-                    Ok(schema) => LiveSchema::Ready(Arc::new(schema)),
+                    Ok(schema) => LiveSchema::Ready(Arc::new(schema), facts),
                     Err(error) => LiveSchema::Failed(error),
                 });
             }
@@ -64,7 +75,7 @@ pub fn LiveSchemaNote(
     view! {
         <div role="status">
             {move || match state.get() {
-                LiveSchema::None | LiveSchema::Ready(_) => None,
+                LiveSchema::None | LiveSchema::Ready(_, _) => None,
                 LiveSchema::Loading => {
                     Some(view! { <p class="muted">"Reading the target's tables …"</p> }.into_any())
                 }

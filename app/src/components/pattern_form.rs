@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bellows::document::{Engine, Migration, Shape};
+use bellows::estimate::TargetFacts;
 use bellows::pattern::{FieldError, expand};
 use bellows::schema::Schema;
 use leptos::prelude::*;
@@ -20,6 +21,8 @@ pub fn PatternForm(
     engine: Engine,
     /// The target's tables, once they are there.
     schema: Signal<Option<Arc<Schema>>>,
+    /// What it holds at the moment, once that is there.
+    facts: Signal<Option<Arc<TargetFacts>>>,
     /// Takes the document.
     done: Callback<Migration>,
 ) -> impl IntoView {
@@ -43,7 +46,11 @@ pub fn PatternForm(
             }
         })
     };
-    let preview = Memo::new(move |_| outcome.read().preview(schema.get().as_deref()));
+    let preview = Memo::new(move |_| {
+        outcome
+            .read()
+            .preview(schema.get().as_deref(), facts.get().as_deref())
+    });
     let table = Signal::derive(move || values.read().get("table").map(as_text).unwrap_or_default());
     let offers = Offers {
         engine: Signal::stored(engine),
@@ -116,9 +123,9 @@ pub fn PatternForm(
 struct Expanded(Result<Migration, Vec<FieldError>>);
 
 impl Expanded {
-    fn preview(&self, schema: Option<&Schema>) -> Preview {
+    fn preview(&self, schema: Option<&Schema>, facts: Option<&TargetFacts>) -> Preview {
         match &self.0 {
-            Ok(migration) => Preview::of(&Ok(migration.clone()), schema, None),
+            Ok(migration) => Preview::of(&Ok(migration.clone()), schema, facts, None),
             Err(errors) => Preview::Form(errors.iter().map(|e| e.message.clone()).collect()),
         }
     }

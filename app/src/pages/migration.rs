@@ -8,8 +8,8 @@ use leptos_router::hooks::use_params_map;
 
 use crate::api;
 use crate::backend::{ApiError, Me, MigrationDetail, ReviewState, WaiveRequest};
-use crate::components::migration::{Approvals, DecidePanel, PhaseCard, Versions};
-use crate::components::plan::{FindingActs, Findings};
+use crate::components::migration::{Approvals, DecidePanel, PhaseCard, Versions, outlook};
+use crate::components::plan::{FactsTime, FindingActs, Findings};
 use crate::components::{
     ActionFailure, EngineBadge, ExecutionTable, Hash, Loaded, PageHead, ReviewBadge,
 };
@@ -154,6 +154,7 @@ fn PlanSection(
         waive: can_approve.then_some(waive),
         fix: None,
     };
+    let seen = outlook(detail.summary.id.clone());
     let of_document = plan
         .findings
         .iter()
@@ -185,6 +186,7 @@ fn PlanSection(
                     phase
                     may_execute
                     may_approve
+                    outlook=seen
                     reload
                 />
             })
@@ -193,6 +195,7 @@ fn PlanSection(
     view! {
         <section aria-labelledby="phases">
             <h2 id="phases">"Phases"</h2>
+            <FactsTime at=plan.facts_read_at />
             <ActionFailure error=Signal::derive(move || failure.get()) />
             <Findings findings=of_document acts />
             {cards}

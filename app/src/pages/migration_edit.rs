@@ -30,13 +30,20 @@ pub fn MigrationEditPage() -> impl IntoView {
 fn Edit(detail: MigrationDetail) -> impl IntoView {
     let target = detail.summary.target_id.clone();
     let state = live_schema(Signal::stored(Some(target.clone())));
+    let facts = Signal::derive(move || state.read().facts());
     let origin = Origin {
         id: Some(detail.summary.id.clone()),
         version: detail.summary.version,
         target_id: target,
     };
     let schema = Signal::derive(move || state.read().ready());
-    let editor = Editor::new(Draft::of(&detail.document), detail.text, origin, schema);
+    let editor = Editor::new(
+        Draft::of(&detail.document),
+        detail.text,
+        origin,
+        schema,
+        facts,
+    );
     view! {
         <PageHead title=format!("Edit {}", detail.summary.name)>
             <A href=format!("/migrations/{}", detail.summary.id) attr:class="button">

@@ -48,6 +48,7 @@ fn Wizard(targets: Vec<TargetSummary>) -> impl IntoView {
         .unwrap_or_default();
     let chosen = RwSignal::new(first);
     let schema_state = live_schema(Signal::derive(move || Some(chosen.get())));
+    let facts = Signal::derive(move || schema_state.read().facts());
     let schema = Signal::derive(move || schema_state.read().ready());
     let targets = StoredValue::new(targets);
     let target = move || {
@@ -88,7 +89,7 @@ fn Wizard(targets: Vec<TargetSummary>) -> impl IntoView {
                     >
                         "← All patterns"
                     </button>
-                    <PatternForm shape engine=engine.get() schema done />
+                    <PatternForm shape engine=engine.get() schema facts done />
                 }
                     .into_any()
             }
@@ -98,7 +99,7 @@ fn Wizard(targets: Vec<TargetSummary>) -> impl IntoView {
                     version: 0,
                     target_id: chosen.get_untracked(),
                 };
-                view! { <Builder editor=Editor::new(*draft, String::new(), origin, schema) /> }
+                view! { <Builder editor=Editor::new(*draft, String::new(), origin, schema, facts) /> }
                     .into_any()
             }
         }}

@@ -83,7 +83,7 @@ fn TargetCard(target: TargetSummary) -> impl IntoView {
             </button>
             <LiveSchemaNote state />
             {move || match state.get() {
-                LiveSchema::Ready(schema) => Some(view! { <SchemaView schema /> }),
+                LiveSchema::Ready(schema, _) => Some(view! { <SchemaView schema /> }),
                 LiveSchema::None | LiveSchema::Loading | LiveSchema::Failed(_) => None,
             }}
         </article>

@@ -1,14 +1,17 @@
 //! Documents from files, and their plans.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use bellows::document::{self, Migration};
-use bellows::plan::{Plan, plan};
+use bellows::lint::{self, Severity};
+use bellows::plan::{Plan, plan_with};
 use bellows::schema::Schema;
 
 use super::exit::CliError;
+use super::project;
 use super::target::same_engine;
-use crate::executor::planning_schema;
+use crate::executor::{facts_if_any, planning_schema};
 use crate::target::Target;
 
 /// A document, as it was found.
@@ -19,6 +22,8 @@ pub struct Source {
     pub text: String,
     /// What it says.
     pub migration: Migration,
+    /// What its project says of rules.
+    pub severities: BTreeMap<String, Severity>,
 }
 
 /// Reads a document; all its mistakes are the error.
@@ -30,6 +35,7 @@ pub fn read(path: &Path) -> Result<Source, CliError> {
             file,
             text,
             migration,
+            severities: project::severities(path)?,
         }),
         Err(problems) => Err(CliError::Document { file, problems }),
     }
@@ -38,18 +44,23 @@ pub fn read(path: &Path) -> Result<Source, CliError> {
 impl Source {
     /// The plan, for the target where there is one, and the schema that it was made for.
     pub async fn plan(&self, target: Option<&Target>) -> Result<(Plan, Option<Schema>), CliError> {
-        let schema = match target {
+        let (schema, facts) = match target {
             Some(target) => {
                 same_engine(self.migration.database, target)?;
-                Some(planning_schema(target, &self.migration).await?)
+                let schema = planning_schema(target, &self.migration).await?;
+                (Some(schema), facts_if_any(target).await)
             }
-            None => None,
+            None => (None, None),
         };
-        let plan =
-            plan(&self.migration, schema.as_ref()).map_err(|problems| CliError::Document {
-                file: self.file.clone(),
-                problems: document::locate(&self.text, problems),
+        let mut plan =
+            plan_with(&self.migration, schema.as_ref(), facts.as_ref()).map_err(|problems| {
+                CliError::Document {
+                    file: self.file.clone(),
+                    problems: document::locate(&self.text, problems),
+                }
             })?;
+        lint::adjust(&mut plan.findings, &self.severities);
+        plan.safe = !lint::blocks(&plan.findings);
         Ok((plan, schema))
     }
 }

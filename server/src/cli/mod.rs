@@ -9,6 +9,7 @@ mod fields;
 mod history;
 mod new_document;
 mod plan;
+mod project;
 mod records;
 mod report;
 mod rollback;

@@ -17,6 +17,7 @@ use super::halt::{Halt, of_plan};
 use super::job::Job;
 use super::ledger::{self, StepState};
 use super::locks::Patience;
+use super::measure::Took;
 use super::pace::{Rate, Size};
 use super::run::{Run, taken_over};
 use super::walk::Walk;
@@ -59,7 +60,10 @@ impl Run<'_> {
         job: Job<'_>,
     ) -> Result<(), Halt> {
         let walk = self.walk(job).await?;
+        let (begun, mut idle) = (Instant::now(), Duration::ZERO);
         let mut at = self.begin_walk(phase, step, job, &walk).await?;
+        // A walk that an earlier run began is not measured as a whole.
+        let whole = at.position.is_none();
         let mut size = Size::new(job.batch_size());
         let mut rate = Rate::new(Instant::now(), at.walked);
         let budget = self.options.budget_ms.map(Duration::from_millis);
@@ -68,7 +72,9 @@ impl Run<'_> {
         loop {
             self.heed()?;
             if looked.is_none_or(|at| at.elapsed() >= LAG_LOOK) {
+                let waits = Instant::now();
                 self.wait_for_standbys().await?;
+                idle += waits.elapsed();
                 looked = Some(Instant::now());
             }
             let started = Instant::now();
@@ -83,9 +89,11 @@ impl Run<'_> {
                 Err(BatchError::Locked) => {
                     self.clear().await;
                     size.shrink();
+                    let waits = Instant::now();
                     // Whoever writes the table may have the row.
                     self.wait_for_lock(step, Lock::ShareRowExclusive, &mut patience)
                         .await?;
+                    idle += waits.elapsed();
                     continue;
                 }
             };
@@ -100,12 +108,20 @@ impl Run<'_> {
                 self.tell(step, &at, &rate, rows, batch.last).await?;
             }
             if batch.last {
+                if whole {
+                    self.measured.push(Took {
+                        statement: 0,
+                        time: begun.elapsed().saturating_sub(idle),
+                        rows: Some(at.walked),
+                    });
+                }
                 return Ok(());
             }
             let pause = self.pause(job, took);
             if !pause.is_zero() {
                 self.rest(pause).await?;
             }
+            idle += Duration::from_millis(job.pause_ms());
         }
     }
 
@@ -145,7 +161,7 @@ impl Run<'_> {
     }
 
     /// Whether a table's rows take part in transactions; only MySQL and MariaDB have others.
-    async fn transactional(&mut self, table: &TableName) -> Result<bool, Halt> {
+    pub(super) async fn transactional(&mut self, table: &TableName) -> Result<bool, Halt> {
         let row = self
             .session
             .link

@@ -2,12 +2,14 @@
 //! back but another statement, so before one is sent a second time the catalogue is asked whether
 //! the first one took effect.
 
+use std::collections::HashMap;
+
 use bellows::plan::{PhasePlan, Statement, Step};
 use bellows::run::EventKind;
 
 use super::control::Wish;
 use super::halt::{Halt, of_plan};
-use super::ledger::StepState;
+use super::ledger::{self, StepState};
 use super::locks::Patience;
 use super::run::Run;
 use crate::target::{Fault, fault};
@@ -41,6 +43,9 @@ impl Run<'_> {
             self.heed()?;
             self.limit(phase, statement).await?;
             let result = self.send_raw(&statement.sql).await;
+            if result.is_ok() {
+                self.took(0);
+            }
             if !matches!(&result, Err(error) if fault(error) == Fault::Lost) {
                 self.unlimited().await?;
             }
@@ -53,10 +58,46 @@ impl Run<'_> {
                     self.wait_for_lock(step, statement.lock, &mut patience)
                         .await?;
                 }
-                Fault::Cancelled if self.wish() == Wish::Cancel => return Err(Halt::Cancel),
-                Fault::Cancelled | Fault::Lost | Fault::Disk | Fault::Statement => {
+                Fault::Lost => return Err(of_plan(&error, &statement.sql)),
+                Fault::Cancelled | Fault::Disk | Fault::Statement => {
+                    self.forget_step(step).await?;
+                    if fault(&error) == Fault::Cancelled && self.wish() == Wish::Cancel {
+                        return Err(Halt::Cancel);
+                    }
                     return Err(of_plan(&error, &statement.sql));
                 }
+            }
+        }
+    }
+
+    /// Before anything of a phase is done: may its triggers be made at all?
+    pub(super) async fn may_make_triggers(
+        &mut self,
+        phase: &PhasePlan,
+        steps: &HashMap<String, StepState>,
+    ) -> Result<(), Halt> {
+        let makes = phase
+            .steps
+            .iter()
+            .any(|s| steps.get(&s.id) != Some(&StepState::Done) && s.action.makes_trigger());
+        if !makes || !self.session.link.engine().is_mysql_family() {
+            return Ok(());
+        }
+        match self.target.inspect().await?.trigger_problem {
+            Some(problem) => Err(Halt::Fail(problem)),
+            None => Ok(()),
+        }
+    }
+
+    /// A statement that failed did nothing, so nothing of it is to be taken back: the table that
+    /// CREATE TABLE found in its place is somebody else's.
+    async fn forget_step(&mut self, step: &Step) -> Result<(), Halt> {
+        let id = self.record.id.clone();
+        loop {
+            self.open_records().await?;
+            ledger::forget_step(&mut self.session.link, &id, &step.id).await?;
+            if self.close_records().await? {
+                return Ok(());
             }
         }
     }

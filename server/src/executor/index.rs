@@ -1,7 +1,8 @@
 //! Concurrent index builds and drops on PostgreSQL: without a lock timeout, for they hold nobody
 //! up and must outwait writers and old snapshots, and never trusting a name alone.
 
-use std::time::Duration;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
 
 use bellows::plan::{PhasePlan, Statement, Step};
 use bellows::run::EventKind;
@@ -11,6 +12,7 @@ use super::control::Wish;
 use super::halt::{Halt, of_plan};
 use super::ledger::StepState;
 use super::locks::Patience;
+use super::measure;
 use super::monitor::{BuildProgress, postgres_name};
 use super::run::Run;
 use crate::target::{Fault, fault};
@@ -72,6 +74,7 @@ impl Run<'_> {
                         .await?;
                     begun = true;
                     let Err(error) = self.watched(step, &statement.sql).await? else {
+                        self.took(0);
                         continue;
                     };
                     match fault(&error) {
@@ -112,6 +115,7 @@ impl Run<'_> {
             self.record_step(phase.phase, step, StepState::Intent)
                 .await?;
             let Err(error) = self.send_raw(&statement.sql).await else {
+                self.took(0);
                 continue;
             };
             match fault(&error) {
@@ -148,13 +152,20 @@ impl Run<'_> {
         let (sink, id) = (self.sink, self.record.id.clone());
         let (monitor, pid) = (self.session.monitor.clone(), self.session.pid);
         let mut control = self.control.clone();
+        let (started, waited) = (Instant::now(), AtomicU64::new(0));
+        let watching = measure::watch(monitor.clone(), pid, &waited);
+        tokio::pin!(watching);
         let work = self.session.link.raw(sql);
         tokio::pin!(work);
         let mut last = None;
         let mut cancelled = undoing;
         loop {
             tokio::select! {
-                result = &mut work => return Ok(result.map(|_| ())),
+                result = &mut work => {
+                    self.clocked = measure::clock(started, &waited);
+                    return Ok(result.map(|_| ()));
+                }
+                () = &mut watching => {}
                 () = control.cancelled(), if !cancelled => {
                     cancelled = true;
                     if let Some(pid) = pid

@@ -12,7 +12,7 @@ use super::run::{Run, millis};
 use super::steps::{Tried, tried};
 
 /// The time for all tries of a step where neither document nor caller say one.
-const BUDGET: Duration = Duration::from_secs(300);
+pub(super) const BUDGET: Duration = Duration::from_secs(300);
 
 /// The first pause between two tries, and the longest.
 pub(super) const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));

@@ -9,6 +9,7 @@ mod checkpoint;
 mod control;
 mod ddl;
 mod drift;
+mod forecast;
 mod halt;
 mod index;
 mod job;
@@ -16,6 +17,7 @@ mod lease;
 mod ledger;
 mod limits;
 mod locks;
+mod measure;
 mod monitor;
 mod pace;
 mod process;
@@ -24,6 +26,7 @@ mod recovery;
 mod run;
 mod session;
 mod shadow;
+mod shadow_mysql;
 mod shadow_sqlite;
 mod steps;
 mod undo;
@@ -43,6 +46,8 @@ use session::{Acquired, Session};
 pub use birth::{open, planning_schema};
 pub use check::{Verdict, verify};
 pub use control::{ControlReceiver, ControlSender, EventSink, Wish, control};
+pub use forecast::forecast;
+pub use measure::{Held, facts, facts_if_any, held};
 pub use record::{
     ExecuteError, ExecutionRecord, GateRecord, NewExecution, Opened, Outcome, PhaseRecord,
     RunOptions, SinkError, Unknown, is_over,

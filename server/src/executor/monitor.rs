@@ -140,17 +140,45 @@ impl Monitor {
                 ],
             )
             .await?;
-        let mut blockers = Vec::new();
-        for row in rows {
-            blockers.push(Blocker {
-                pid: i32::try_from(row.int(0)?.unwrap_or(0)).unwrap_or(0),
-                user: row.text(1)?.unwrap_or_default(),
-                query: row.text(2)?.unwrap_or_default(),
-                age_ms: u64::try_from(row.int(3)?.unwrap_or(0)).unwrap_or(0),
-                autovacuum: row.truth(4)?,
-            });
+        rows.iter().map(blocker).collect()
+    }
+
+    /// PostgreSQL: the sessions with a snapshot that a concurrent index build would outwait, but
+    /// for those that are over in a moment.
+    pub(super) async fn snapshots(&self) -> Result<Vec<Blocker>, TargetError> {
+        self.ask(
+            "SELECT pid::bigint, coalesce(usename::text, ''), coalesce(query, ''),
+                    (extract(epoch from clock_timestamp() - xact_start) * 1000)::bigint, false
+             FROM pg_stat_activity
+             WHERE backend_xmin IS NOT NULL AND datname = current_database()
+               AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+               AND xact_start < clock_timestamp() - interval '200 milliseconds'
+             ORDER BY xact_start LIMIT 20",
+            &[],
+        )
+        .await?
+        .iter()
+        .map(blocker)
+        .collect()
+    }
+
+    /// Whether the session waits for a lock at this moment.
+    pub(super) async fn waits(&self, pid: i32) -> Result<bool, TargetError> {
+        let sql = match self.target.engine() {
+            Engine::PostgreSql => {
+                "SELECT coalesce(wait_event_type = 'Lock', false) FROM pg_stat_activity
+                 WHERE pid = $1"
+            }
+            Engine::MySql | Engine::MariaDb => {
+                "SELECT CAST(coalesce(state LIKE 'Waiting for % lock', 0) AS signed)
+                 FROM information_schema.processlist WHERE id = $1"
+            }
+            Engine::Sqlite => return Ok(false),
+        };
+        match self.ask(sql, &[i64::from(pid).into()]).await?.first() {
+            Some(row) => Ok(row.truth(0)?),
+            None => Ok(false),
         }
-        Ok(blockers)
     }
 
     /// How far the backend's index build is; `None` while it has none.
@@ -200,6 +228,17 @@ impl Monitor {
             .await?;
         Ok(())
     }
+}
+
+/// `(pid, user, query, milliseconds, autovacuum)`.
+fn blocker(row: &Row) -> Result<Blocker, TargetError> {
+    Ok(Blocker {
+        pid: i32::try_from(row.int(0)?.unwrap_or(0)).unwrap_or(0),
+        user: row.text(1)?.unwrap_or_default(),
+        query: row.text(2)?.unwrap_or_default(),
+        age_ms: u64::try_from(row.int(3)?.unwrap_or(0)).unwrap_or(0),
+        autovacuum: row.truth(4)?,
+    })
 }
 
 /// The table as SQL, with its schema.

@@ -11,6 +11,7 @@ use super::control::{ControlReceiver, EventSink, Wish};
 use super::halt::Halt;
 use super::job::Job;
 use super::ledger::{self, Ending, StepState, Undo};
+use super::measure::Took;
 use super::record::{ExecuteError, ExecutionRecord, Outcome, RunOptions};
 use super::session::Session;
 use super::{check, drift};
@@ -29,6 +30,10 @@ pub(super) struct Run<'a> {
     pub(super) record: ExecutionRecord,
     /// While it goes back, a cancel has nothing left to ask for.
     pub(super) undoing: bool,
+    /// What the last statement took, and how much of it was a wait for locks.
+    pub(super) clocked: (Duration, Duration),
+    /// What the statements of the step in hand took.
+    pub(super) measured: Vec<Took>,
     /// The phase in hand, for what is told about a stop.
     pub(super) phase: u32,
 }
@@ -60,6 +65,8 @@ impl<'a> Run<'a> {
             session,
             record,
             undoing: false,
+            clocked: Default::default(),
+            measured: Vec::new(),
             phase: 0,
         }
     }
@@ -245,6 +252,7 @@ impl<'a> Run<'a> {
             .cloned()
             .ok_or(ExecuteError::NoPhase(number))?;
         let steps = ledger::steps(&mut self.session.link, &self.record.id).await?;
+        self.may_make_triggers(&phase, &steps).await?;
         for step in &phase.steps {
             match steps.get(&step.id) {
                 Some(StepState::Done) => {}
@@ -266,6 +274,7 @@ impl<'a> Run<'a> {
         state: Option<StepState>,
     ) -> Result<(), Halt> {
         self.heed()?;
+        self.measured.clear();
         let started = Instant::now();
         self.emit(EventKind::StepStarted {
             phase: phase.phase,
@@ -311,10 +320,12 @@ impl<'a> Run<'a> {
             Action::Copy(copy) => self.work_through(phase, step, Job::Copy(copy)).await?,
             Action::Compare(copy) => self.work_through(phase, step, Job::Compare(copy)).await?,
         }
+        let duration_ms = millis(started.elapsed());
+        self.keep_measures(step).await?;
         self.emit(EventKind::StepCompleted {
             phase: phase.phase,
             step: step.id.clone(),
-            duration_ms: millis(started.elapsed()),
+            duration_ms,
         })
         .await
     }

@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 
 use bellows::document::Engine;
 use bellows::plan::{TableCopy, WalkKey};
+use bellows::schema::TableName;
 
 use super::halt::Halt;
 use super::run::Run;
+use super::shadow_mysql::{self, Pair};
 use super::shadow_sqlite;
 use crate::target::Link;
 
@@ -67,6 +69,8 @@ pub(super) struct Comparison {
     types: BTreeMap<String, String>,
     /// Where the walk's key is in the copy, as SQL; empty where the copy has another order.
     along: Vec<String>,
+    /// MySQL and MariaDB: what is known of both tables.
+    pair: Option<Pair>,
 }
 
 impl Comparison {
@@ -76,6 +80,25 @@ impl Comparison {
                 along: copy.key_copies.clone(),
                 copy: copy.clone(),
                 types: BTreeMap::new(),
+                pair: None,
+            });
+        }
+        if link.engine().is_mysql_family() {
+            let of = |table: &TableName| (table.schema.clone(), table.name.clone());
+            let (table, shadow) = (of(&copy.table), of(&copy.shadow));
+            let pair = Pair {
+                source: shadow_mysql::columns(link, (table.0.as_deref(), &table.1)).await?,
+                shadow: shadow_mysql::columns(link, (shadow.0.as_deref(), &shadow.1)).await?,
+            };
+            return Ok(Self {
+                along: if pair.same_order(copy) {
+                    copy.key_copies.clone()
+                } else {
+                    Vec::new()
+                },
+                copy: copy.clone(),
+                types: BTreeMap::new(),
+                pair: Some(pair),
             });
         }
         let rows = link
@@ -111,7 +134,13 @@ impl Comparison {
             },
             copy: copy.clone(),
             types,
+            pair: None,
         })
+    }
+
+    /// What the rows of the source are called.
+    pub(super) fn alias(&self) -> &str {
+        &self.copy.alias
     }
 
     /// The key's columns in the copy, to bound a batch there too.
@@ -167,6 +196,9 @@ impl Comparison {
 
     fn sql(&self, range: &str, there: &str, last: bool) -> String {
         let copy = &self.copy;
+        if let Some(pair) = &self.pair {
+            return pair.sql(copy, &self.along, (range, there), last);
+        }
         let values: Vec<String> = copy
             .columns
             .iter()
@@ -269,6 +301,9 @@ impl Run<'_> {
     pub(super) async fn in_step(&mut self, copy: &TableCopy) -> Result<(), Halt> {
         if self.session.link.engine() == Engine::Sqlite {
             return self.in_step_on_sqlite(copy).await;
+        }
+        if self.session.link.engine().is_mysql_family() {
+            return self.in_step_mysql(copy).await;
         }
         let row = self
             .session

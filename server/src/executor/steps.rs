@@ -1,5 +1,8 @@
 //! Steps that are one transaction, and statements that refuse to be in one.
 
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
+
 use bellows::document::Engine;
 use bellows::plan::{Lock, PhasePlan, Statement, Step, Wait};
 use bellows::run::StopReason;
@@ -9,6 +12,7 @@ use super::halt::{Halt, of_plan};
 use super::ledger::{self, StepState};
 use super::limits::Span;
 use super::locks::{PAUSES, Patience};
+use super::measure;
 use super::record::Unknown;
 use super::run::{Run, taken_over};
 use crate::target::{Fault, fault};
@@ -92,13 +96,15 @@ impl Run<'_> {
             self.push_vacuum_aside(step).await?;
         }
         let mut set = String::new();
-        for statement in statements {
+        self.measured.clear();
+        for (place, statement) in statements.iter().enumerate() {
             let wanted = self.limits(phase, statement, Span::Transaction);
             if wanted != set {
                 self.send(&wanted).await?;
                 set = wanted;
             }
             self.send(&statement.sql).await?;
+            self.took(place);
         }
         if rebuild {
             self.orphans().await?;
@@ -112,7 +118,9 @@ impl Run<'_> {
         )
         .await
         .map_err(|error| tried(&error, "the record of the step"))?;
-        self.send("COMMIT").await.map(|_| ())
+        self.send("COMMIT").await?;
+        self.ended();
+        Ok(())
     }
 
     /// Sends a statement of the plan; a cancel reaches it on the server.
@@ -133,6 +141,8 @@ impl Run<'_> {
         let undoing = self.undoing;
         let mut control = self.control.clone();
         let (monitor, pid) = (self.session.monitor.clone(), self.session.pid);
+        let (started, waited) = (Instant::now(), AtomicU64::new(0));
+        let watching = measure::watch(monitor.clone(), pid, &waited);
         let work = self.session.link.raw(sql);
         tokio::pin!(work);
         let cancelled = async {
@@ -142,8 +152,12 @@ impl Run<'_> {
             control.cancelled().await;
         };
         tokio::select! {
-            result = &mut work => return result,
+            result = &mut work => {
+                self.clocked = measure::clock(started, &waited);
+                return result;
+            }
             () = cancelled => {}
+            () = watching => {}
         }
         if let Some(pid) = pid
             && let Err(error) = monitor.cancel(pid).await
@@ -176,10 +190,7 @@ impl Run<'_> {
 
     /// Before triggers go in: can new sessions run them at all?
     async fn trigger_health(&mut self, statements: &[Statement]) -> Result<(), Halt> {
-        let makes_trigger = statements.iter().any(|statement| {
-            let mut words = statement.sql.split_whitespace().map(str::to_uppercase);
-            words.next().as_deref() == Some("CREATE") && words.take(3).any(|word| word == "TRIGGER")
-        });
+        let makes_trigger = statements.iter().any(Statement::makes_trigger);
         if !makes_trigger || self.session.link.engine() != Engine::PostgreSql {
             return Ok(());
         }
@@ -229,6 +240,7 @@ impl Run<'_> {
                 self.unlimited().await?;
             }
             let Err(error) = result else {
+                self.took(0);
                 return self.record_step(number, step, StepState::Done).await;
             };
             match fault(&error) {

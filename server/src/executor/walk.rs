@@ -7,8 +7,7 @@ use super::backfill::Batch;
 use super::checkpoint::Checkpoint;
 use super::job::Job;
 use super::shadow::{Comparison, copy_sql};
-use super::shadow_sqlite;
-use super::walk_mysql;
+use super::{shadow_mysql, shadow_sqlite, walk_mysql};
 use crate::target::{Link, Row};
 
 /// Tables up to this size are counted where the statistics know nothing; larger ones are not.
@@ -31,6 +30,8 @@ enum Work {
     Fill { update: String, pending: String },
     /// They are copied.
     Copy(Box<TableCopy>),
+    /// They are copied on MySQL or MariaDB, perhaps row by row.
+    CopyMysql(Box<TableCopy>, bool),
     /// They are compared with their copies.
     Compare(Box<Comparison>),
 }
@@ -80,6 +81,10 @@ impl Walk {
                 update: format!("UPDATE {} SET {}", fill.table_sql, fill.set_sql),
                 pending: fill.pending_sql.clone(),
             },
+            Job::Copy(copy) if engine.is_mysql_family() => {
+                let by_row = shadow_mysql::goes_by_row(link, copy).await?;
+                Work::CopyMysql(Box::new(copy.clone()), by_row)
+            }
             Job::Copy(copy) => Work::Copy(Box::new(copy.clone())),
             Job::Compare(copy) => Work::Compare(Box::new(Comparison::new(link, copy).await?)),
         };
@@ -181,7 +186,7 @@ impl Walk {
             // The table was empty. Its copy must be, too.
             let done = match &self.work {
                 Work::Compare(_) => self.range(link, None, None).await?,
-                Work::Fill { .. } | Work::Copy(_) => Done::nothing(),
+                Work::Fill { .. } | Work::Copy(_) | Work::CopyMysql(_, _) => Done::nothing(),
             };
             return Ok(Batch {
                 next: at.clone(),
@@ -267,7 +272,19 @@ impl Walk {
             }
             parts.join(" AND ")
         };
-        let own: Vec<String> = self.columns().iter().map(|(n, _)| n.clone()).collect();
+        // Beside the rows that are made of each one, a bare name may be one of theirs.
+        let alias = match &self.work {
+            Work::CopyMysql(copy, _) => format!("{}.", copy.alias),
+            Work::Compare(comparison) if self.engine.is_mysql_family() => {
+                format!("{}.", comparison.alias())
+            }
+            Work::Fill { .. } | Work::Copy(_) | Work::Compare(_) => String::new(),
+        };
+        let own: Vec<String> = self
+            .columns()
+            .iter()
+            .map(|(n, _)| format!("{alias}{n}"))
+            .collect();
         let range = names(&own);
         match &self.work {
             Work::Fill { update, pending } => {
@@ -287,6 +304,10 @@ impl Walk {
                     wrong: None,
                 })
             }
+            Work::CopyMysql(copy, by_row) => Ok(Done {
+                changed: shadow_mysql::copy(link, copy, &range, *by_row).await?,
+                wrong: None,
+            }),
             Work::Compare(comparison) => {
                 let there = names(&comparison.along());
                 let wrong = comparison
@@ -321,7 +342,7 @@ impl Walk {
                     .await?
             }
             // Rows change their place on the pages: only a key leads to all of them.
-            Work::Copy(_) | Work::Compare(_) => 0,
+            Work::Copy(_) | Work::CopyMysql(_, _) | Work::Compare(_) => 0,
         };
         let walked = (to - from) * density;
         let swept = at.swept + changed;

@@ -3,15 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bellows::dialect::trigger;
 use bellows::document::Engine;
 use bellows::schema::{
-    Column, DualWrite, Schema, Table, TableName, View, ViewUse, is_dual_write_trigger,
+    Column, DualWrite, Schema, Shadow, Table, TableName, View, ViewUse, is_dual_write_trigger,
+    is_shadow_trigger,
 };
 use sqlx::mysql::{MySqlPool, MySqlRow};
 use sqlx::{Executor, MySqlConnection, Row as _};
 
+use super::inspect_mysql_grants;
 use super::inspect_mysql_keys::{checks, foreign_keys, indexes, pointers};
-use super::mysql_text::{column_lines, default, names, quoted};
+use super::mysql_text::{column_lines, default, names, quoted, table_options};
 use super::{Fault, TargetError, fault};
 
 /// Bellows' own tables are left out.
@@ -44,8 +47,8 @@ pub(super) async fn inspect(
     foreign_keys(&mut conn, &mut tables).await?;
     checks(&mut conn, engine, &mut tables).await?;
     pointers(&mut conn, engine, &mut tables).await?;
-    triggers(&mut conn, &mut tables).await?;
-    let views = views(&mut conn, &mut tables).await?;
+    triggers(&mut conn, engine, &mut tables).await?;
+    let views = views(&mut conn, engine, &mut tables).await?;
     count(&mut conn, &small, &mut tables).await?;
     Ok(Schema {
         engine,
@@ -55,6 +58,7 @@ pub(super) async fn inspect(
         types: BTreeSet::new(),
         domains: BTreeMap::new(),
         functions: BTreeMap::new(),
+        trigger_problem: inspect_mysql_grants::trigger_problem(&mut conn, engine).await?,
     })
 }
 
@@ -188,7 +192,9 @@ async fn created(
         let Some(table) = tables.get_mut(&name(text(&row, 0)?)) else {
             continue;
         };
-        for (column, line) in column_lines(&text(&row, 1)?) {
+        let create = text(&row, 1)?;
+        (table.options, table.auto_increment) = table_options(&create);
+        for (column, line) in column_lines(&create) {
             if let Some(column) = table.columns.iter_mut().find(|c| c.name == column) {
                 column.definition = Some(line);
             }
@@ -197,48 +203,97 @@ async fn created(
     Ok(())
 }
 
-async fn triggers(conn: &mut MySqlConnection, tables: &mut Tables) -> Result<(), sqlx::Error> {
+async fn triggers(
+    conn: &mut MySqlConnection,
+    engine: Engine,
+    tables: &mut Tables,
+) -> Result<(), sqlx::Error> {
     for row in rows(
         conn,
-        "SELECT event_object_table, trigger_name, action_statement
+        "SELECT event_object_table, trigger_name, action_statement, action_timing,
+                event_manipulation, nullif(definer, current_user())
          FROM information_schema.triggers WHERE event_object_schema = database()
-         ORDER BY event_object_table, trigger_name",
+         ORDER BY event_object_table, action_timing, event_manipulation, action_order",
     )
     .await?
     {
-        let Some(table) = tables.get_mut(&name(text(&row, 0)?)) else {
+        let on = name(text(&row, 0)?);
+        let (trigger, body) = (text(&row, 1)?, text(&row, 2)?);
+        let sql = format!(
+            "CREATE {}TRIGGER {} {} {} ON {} FOR EACH ROW {body}",
+            definer(maybe(&row, 5)?.as_deref()),
+            quoted(&trigger),
+            text(&row, 3)?,
+            text(&row, 4)?,
+            quoted(&on.name)
+        );
+        let Some(table) = tables.get_mut(&on) else {
             continue;
         };
-        let trigger = text(&row, 1)?;
-        let body = text(&row, 2)?;
         let dual_write = is_dual_write_trigger(&trigger)
             .then(|| DualWrite::from_marker(&body))
             .flatten();
-        match dual_write {
-            Some(found) if table.dual_writes.contains(&found) => {}
-            Some(found) => table.dual_writes.push(found),
-            None => table.triggers.push(trigger),
+        let shadow = is_shadow_trigger(&trigger)
+            .then(|| Shadow::from_marker(&body))
+            .flatten();
+        // The triggers of one kind say the same.
+        match (dual_write, shadow) {
+            (Some(found), _) if table.dual_writes.contains(&found) => {}
+            (Some(found), _) => table.dual_writes.push(found),
+            (None, Some(found)) if table.shadows.contains(&found) => {}
+            (None, Some(found)) => table.shadows.push(found),
+            (None, None) => {
+                table.triggers.push(trigger);
+                // It hangs on every table that it names: when one changes, its writes fail.
+                for (name, table) in tables.iter_mut() {
+                    if *name == on || trigger::names_table(engine, &sql, &name.name) {
+                        table.dependents.push(sql.clone());
+                    }
+                }
+            }
         }
     }
     Ok(())
 }
 
+/// `DEFINER=...` of somebody else than us.
+fn definer(definer: Option<&str>) -> String {
+    match definer.and_then(|d| d.rsplit_once('@')) {
+        Some((user, host)) => format!("DEFINER={}@{} ", quoted(user), quoted(host)),
+        None => String::new(),
+    }
+}
+
 /// The views, and to every table those in which its name stands: MariaDB keeps no dependencies.
 async fn views(
     conn: &mut MySqlConnection,
+    engine: Engine,
     tables: &mut Tables,
 ) -> Result<BTreeMap<TableName, View>, sqlx::Error> {
-    let found: Vec<(String, String)> = rows(
-        conn,
-        "SELECT table_name, view_definition FROM information_schema.views
-         WHERE {ours} ORDER BY table_name",
-    )
-    .await?
-    .iter()
-    .map(|row| Ok((text(row, 0)?, text(row, 1)?)))
-    .collect::<Result<_, sqlx::Error>>()?;
+    // MySQL tells a view's algorithm in SHOW CREATE VIEW alone.
+    let algorithm = match engine {
+        Engine::MariaDb => "nullif(algorithm, 'UNDEFINED')",
+        Engine::MySql | Engine::PostgreSql | Engine::Sqlite => "NULL",
+    };
+    let sql = format!(
+        "SELECT table_name, view_definition, {algorithm}, nullif(definer, current_user()),
+                security_type = 'INVOKER', nullif(check_option, 'NONE')
+         FROM information_schema.views WHERE {{ours}} ORDER BY table_name"
+    );
+    let mut found: Vec<(String, String)> = Vec::new();
+    let mut options: Vec<Vec<String>> = Vec::new();
+    for row in rows(conn, &sql).await? {
+        let mut own = Vec::new();
+        own.extend(maybe(&row, 2)?.map(|a| format!("ALGORITHM={a}")));
+        let definer = definer(maybe(&row, 3)?.as_deref());
+        own.extend((!definer.is_empty()).then(|| definer.trim_end().to_owned()));
+        own.extend((int(&row, 4)? != 0).then(|| "SQL SECURITY INVOKER".to_owned()));
+        own.extend(maybe(&row, 5)?.map(|c| format!("WITH {c} CHECK OPTION")));
+        found.push((text(&row, 0)?, text(&row, 1)?));
+        options.push(own);
+    }
     let mut views = BTreeMap::new();
-    for (view, definition) in &found {
+    for ((view, definition), options) in found.iter().zip(options) {
         let named = names(definition);
         let mut reads: Vec<TableName> = found
             .iter()
@@ -268,6 +323,7 @@ async fn views(
             View {
                 definition: definition.clone(),
                 reads,
+                options,
                 ..View::default()
             },
         );

@@ -46,7 +46,15 @@ const COLUMNS: &str = "SELECT c.oid::bigint, json_agg(json_build_object(
     'collation', CASE WHEN a.attcollation <> 0 AND a.attcollation <> t.typcollation THEN
         (SELECT quote_ident(cn.nspname) || '.' || quote_ident(co.collname)
          FROM pg_collation co JOIN pg_namespace cn ON cn.oid = co.collnamespace
-         WHERE co.oid = a.attcollation) END)
+         WHERE co.oid = a.attcollation) END,
+    'settings', (SELECT coalesce(json_agg(o.words), '[]') FROM (
+            SELECT 'SET STORAGE ' || CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL'
+                       WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END AS words
+             WHERE a.attstorage <> t.typstorage
+            UNION ALL SELECT 'SET COMPRESSION ' || CASE {compression} WHEN 'p' THEN 'pglz'
+                       WHEN 'l' THEN 'lz4' END WHERE {compression} IN ('p', 'l')
+            UNION ALL SELECT 'SET (' || array_to_string(a.attoptions, ', ') || ')'
+             WHERE a.attoptions IS NOT NULL) o))
     ORDER BY a.attnum)::text
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -117,6 +125,26 @@ const ALL_VIEWS: &str = "SELECT vn.nspname::text, v.relname::text, json_build_ob
     'materialized', v.relkind = 'm',
     'options', coalesce(to_json(v.reloptions), '[]'),
     'comment', obj_description(v.oid, 'pg_class'),
+    'owner', quote_ident(pg_get_userbyid(v.relowner)),
+    'columnGrants', (SELECT coalesce(json_agg(json_build_array(a.attname,
+                         CASE WHEN x.grantee = 0 THEN 'PUBLIC'
+                              ELSE quote_ident(pg_get_userbyid(x.grantee)) END,
+                         x.privilege_type, x.is_grantable)
+                         ORDER BY a.attnum, x.grantee, x.privilege_type), '[]')
+                     FROM pg_attribute a, aclexplode(a.attacl) x WHERE a.attrelid = v.oid),
+    'columnComments', (SELECT coalesce(json_agg(json_build_array(a.attname,
+                           col_description(v.oid, a.attnum)) ORDER BY a.attnum), '[]')
+                       FROM pg_attribute a
+                       WHERE a.attrelid = v.oid AND col_description(v.oid, a.attnum) IS NOT NULL),
+    'columnDefaults', (SELECT coalesce(json_agg(json_build_array(a.attname,
+                           pg_get_expr(d.adbin, d.adrelid)) ORDER BY a.attnum), '[]')
+                       FROM pg_attribute a
+                       JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+                       WHERE a.attrelid = v.oid),
+    'triggers', (SELECT coalesce(json_agg(json_build_object(
+                     'name', t.tgname, 'definition', pg_get_triggerdef(t.oid),
+                     'enabled', t.tgenabled::text) ORDER BY t.tgname), '[]')
+                 FROM pg_trigger t WHERE t.tgrelid = v.oid AND NOT t.tgisinternal),
     'grants', (SELECT coalesce(json_agg(json_build_array(
                    CASE WHEN x.grantee = 0 THEN 'PUBLIC'
                         ELSE quote_ident(pg_get_userbyid(x.grantee)) END,
@@ -172,7 +200,7 @@ pub(super) async fn inspect(pool: &PgPool, version: u32) -> Result<Schema, Targe
     )
     .await?;
     let mut seen = tables(&mut tx).await?;
-    columns(&mut tx, &mut seen).await?;
+    columns(&mut tx, &mut seen, version).await?;
     indexes(&mut tx, &mut seen).await?;
     constraints(&mut tx, &mut seen).await?;
     views(&mut tx, &mut seen).await?;
@@ -186,6 +214,7 @@ pub(super) async fn inspect(pool: &PgPool, version: u32) -> Result<Schema, Targe
     count(&mut tx, &mut seen).await?;
     tx.rollback().await?;
     Ok(Schema {
+        trigger_problem: None,
         engine: Engine::PostgreSql,
         version,
         tables: seen.tables.into_values().collect(),
@@ -249,8 +278,18 @@ async fn tables(conn: &mut PgConnection) -> Result<Seen, sqlx::Error> {
     Ok(seen)
 }
 
-async fn columns(conn: &mut PgConnection, seen: &mut Seen) -> Result<(), sqlx::Error> {
-    for row in rows(conn, COLUMNS).await? {
+async fn columns(
+    conn: &mut PgConnection,
+    seen: &mut Seen,
+    version: u32,
+) -> Result<(), sqlx::Error> {
+    // PostgreSQL 14 is the first one that lets a column choose.
+    let compression = if version >= 140_000 {
+        "a.attcompression"
+    } else {
+        "''"
+    };
+    for row in rows(conn, &COLUMNS.replace("{compression}", compression)).await? {
         if let Some((_, table)) = seen.tables.get_mut(&row.try_get(0)?) {
             table.columns = json::<Vec<Column>>(row.try_get(1)?)?;
         }

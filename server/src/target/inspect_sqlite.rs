@@ -30,6 +30,7 @@ pub(super) async fn inspect(pool: &SqlitePool, version: u32) -> Result<Schema, T
     let views = views(&mut tx).await?;
     tx.rollback().await?;
     Ok(Schema {
+        trigger_problem: None,
         engine: Engine::Sqlite,
         version,
         tables,
@@ -222,7 +223,7 @@ async fn dependents(
                         .then(|| DualWrite::from_marker(&sql))
                         .flatten();
                     let shadow = is_shadow_trigger(&object)
-                        .then(|| Shadow::from_text(&sql))
+                        .then(|| Shadow::from_marker(&sql))
                         .flatten();
                     if let Some(found) = shadow {
                         if !table.shadows.contains(&found) {

@@ -7,7 +7,7 @@ use super::link::{on_conflict, ours};
 use super::{Fault, Link, TargetError, fault};
 
 /// Version of the tables below.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// First half of every advisory lock of Bellows: `BELL`. The second half says what for.
 pub(crate) const LOCK_SPACE: i32 = 0x4245_4c4c;
@@ -80,6 +80,19 @@ const TABLES: &[&str] = &[
         swept bigint NOT NULL,
         total bigint NOT NULL,
         PRIMARY KEY (execution, step))",
+    "CREATE TABLE IF NOT EXISTS {b}measure (
+        execution {key} NOT NULL,
+        step {key} NOT NULL,
+        statement bigint NOT NULL,
+        kind {word} NOT NULL,
+        rows_held bigint NOT NULL,
+        bytes_held bigint NOT NULL,
+        indexes bigint NOT NULL,
+        low_ms bigint,
+        high_ms bigint,
+        took_us bigint NOT NULL,
+        at bigint NOT NULL,
+        PRIMARY KEY (execution, step, statement))",
     "CREATE TABLE IF NOT EXISTS {b}gate (
         execution {key} NOT NULL,
         phase bigint NOT NULL,
@@ -120,7 +133,19 @@ pub(crate) async fn present(link: &mut Link) -> Result<bool, sqlx::Error> {
     link.fetch_one(sql, &[]).await?.truth(0)
 }
 
-/// Makes the records where they are missing; under a lock, so that two starters do not collide.
+/// Whether the records there are new enough to hold what statements took.
+pub(crate) async fn has_measures(link: &mut Link) -> Result<bool, sqlx::Error> {
+    if !present(link).await? {
+        return Ok(false);
+    }
+    let sql = ours(link.engine(), "SELECT version FROM {b}target");
+    Ok(match link.fetch_optional(&sql, &[]).await? {
+        Some(row) => row.int(0)?.is_some_and(|version| version >= 2),
+        None => false,
+    })
+}
+
+/// Makes the records where they are missing, or older; under a lock, so that two starters do not collide.
 pub(crate) async fn ensure(link: &mut Link) -> Result<(), TargetError> {
     if present(link).await? && check_version(link).await? {
         return Ok(());
@@ -216,10 +241,15 @@ async fn make(link: &mut Link) -> Result<(), sqlx::Error> {
         ],
     )
     .await?;
+    let sql = ours(
+        engine,
+        "UPDATE {b}target SET version = $1 WHERE version < $1",
+    );
+    link.execute(&sql, &[VERSION.into()]).await?;
     Ok(())
 }
 
-/// Whether the records are complete, in a version that is known.
+/// Whether the records are complete, in this version. Newer ones are an error.
 async fn check_version(link: &mut Link) -> Result<bool, TargetError> {
     let engine = link.engine();
     let Some(row) = link
@@ -235,7 +265,7 @@ async fn check_version(link: &mut Link) -> Result<bool, TargetError> {
             known: VERSION,
         });
     }
-    Ok(true)
+    Ok(found == VERSION)
 }
 
 /// Who the database is by its server's own account: the cluster's identifier and the database's

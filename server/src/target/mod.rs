@@ -1,9 +1,14 @@
 //! The databases that are migrated: how to reach them, what is in them, who they are.
 
+mod facts;
+mod facts_mysql;
+mod facts_postgres;
+mod facts_sqlite;
 mod fault;
 mod inspect_attached;
 mod inspect_kin;
 mod inspect_mysql;
+mod inspect_mysql_grants;
 mod inspect_mysql_keys;
 mod inspect_postgres;
 mod inspect_sqlite;
@@ -303,6 +308,7 @@ fn dotted(version: u32) -> String {
 
 pub(crate) use layout::LOCK_SPACE;
 pub(crate) use layout::ensure as ensure_layout;
+pub(crate) use layout::has_measures as layout_has_measures;
 pub(crate) use layout::identity as identity_on;
 pub(crate) use layout::named_lock;
 pub(crate) use layout::present as layout_present;

@@ -12,7 +12,15 @@ use crate::pool;
 
 /// Modes of a session that read our own statements, or those of a plan, as something else: double
 /// quotes would be names, backslashes nothing special, blanks before a bracket nothing at all.
-const NOT_OURS: &[&str] = &["ANSI_QUOTES", "NO_BACKSLASH_ESCAPES", "IGNORE_SPACE"];
+/// And modes that refuse rows as they are: a date of zeros that an application wrote is copied, and
+/// a column's definition said again, as it stands.
+const NOT_OURS: &[&str] = &[
+    "ANSI_QUOTES",
+    "NO_BACKSLASH_ESCAPES",
+    "IGNORE_SPACE",
+    "NO_ZERO_DATE",
+    "NO_ZERO_IN_DATE",
+];
 
 /// Modes that stand for others, some of them in [`NOT_OURS`].
 const COMBINED: &[&str] = &[
@@ -29,6 +37,9 @@ const COMBINED: &[&str] = &[
 
 /// Without it a value that does not fit is cut, and a NULL made an empty text, in silence.
 const STRICT: &str = "STRICT_ALL_TABLES";
+
+/// Without it a row whose number is 0 would get another one where it is copied.
+const ZERO: &str = "NO_AUTO_VALUE_ON_ZERO";
 
 /// Reaches the server, and asks which of the two it is.
 pub(super) async fn reach(
@@ -107,8 +118,10 @@ fn session_mode(global: &str) -> String {
         .split(',')
         .filter(|mode| !mode.is_empty() && !NOT_OURS.contains(mode) && !COMBINED.contains(mode))
         .collect();
-    if !modes.contains(&STRICT) {
-        modes.push(STRICT);
+    for ours in [STRICT, ZERO] {
+        if !modes.contains(&ours) {
+            modes.push(ours);
+        }
     }
     modes.join(",")
 }
@@ -185,10 +198,10 @@ mod tests {
 
     #[test]
     fn a_sessions_mode_is_the_servers_but_strict_and_with_names_in_backticks() {
-        assert_eq!(session_mode(""), "STRICT_ALL_TABLES");
+        assert_eq!(session_mode(""), "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO");
         assert_eq!(
-            session_mode("REAL_AS_FLOAT,PIPES_AS_CONCAT,ANSI_QUOTES,IGNORE_SPACE,ANSI"),
-            "REAL_AS_FLOAT,PIPES_AS_CONCAT,STRICT_ALL_TABLES"
+            session_mode("REAL_AS_FLOAT,NO_ZERO_DATE,ANSI_QUOTES,IGNORE_SPACE,ANSI"),
+            "REAL_AS_FLOAT,STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO"
         );
     }
 

@@ -90,7 +90,7 @@ pub(super) fn names(sql: &str) -> Vec<String> {
 /// name. Every item has a line of its own there, and only columns begin with a name.
 pub(super) fn column_lines(create: &str) -> Vec<(String, String)> {
     let mut lines = Vec::new();
-    for item in items(create) {
+    for item in items(create).0 {
         let item = item.trim();
         if !item.starts_with('`') {
             continue;
@@ -109,8 +109,33 @@ pub(super) fn column_lines(create: &str) -> Vec<(String, String)> {
     lines
 }
 
-/// What stands between the outer brackets of a CREATE TABLE, cut at its commas.
-fn items(create: &str) -> Vec<&str> {
+/// What stands behind the columns of a CREATE TABLE that the server printed, without the counter's
+/// next value, and that.
+pub(super) fn table_options(create: &str) -> (String, Option<u64>) {
+    let (_, all) = items(create);
+    let all = all.trim();
+    let counter = "AUTO_INCREMENT=";
+    // It stands before all that people write.
+    let at = all
+        .find(counter)
+        .filter(|at| !all[..*at].contains(['\'', '`']));
+    let Some(at) = at else {
+        return (all.to_owned(), None);
+    };
+    let digits: String = all[at + counter.len()..]
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .collect();
+    let rest = all[at + counter.len() + digits.len()..].trim_start();
+    (
+        format!("{}{rest}", &all[..at]).trim_end().to_owned(),
+        digits.parse().ok(),
+    )
+}
+
+/// What stands between the outer brackets of a CREATE TABLE, cut at its commas, and what stands
+/// behind them.
+fn items(create: &str) -> (Vec<&str>, &str) {
     let mut items = Vec::new();
     let (mut depth, mut start) = (0_u32, 0);
     let mut quote = None;
@@ -137,13 +162,13 @@ fn items(create: &str) -> Vec<&str> {
                 depth = depth.saturating_sub(1);
                 if depth == 0 {
                     items.push(&create[start..at]);
-                    break;
+                    return (items, &create[at + 1..]);
                 }
             }
             (None, _) => {}
         }
     }
-    items
+    (items, "")
 }
 
 /// `CHECK (...)`, with one pair of brackets whether the server printed one or none.
@@ -235,6 +260,24 @@ mod tests {
                     "enum('a,b','it''s \\'') DEFAULT 'a,b' COMMENT ') `x` int'".to_owned()
                 ),
             ]
+        );
+    }
+
+    #[test]
+    fn a_tables_options_are_all_but_its_counter() {
+        let create = "CREATE TABLE `t` (\n  `id` int NOT NULL COMMENT ') AUTO_INCREMENT=1 (',\n  PRIMARY KEY (`id`)\n) \
+                      ENGINE=InnoDB AUTO_INCREMENT=17 DEFAULT CHARSET=latin1 COMMENT='AUTO_INCREMENT=3 it''s'\n \
+                      PARTITION BY RANGE (`id`)\n(PARTITION `p` VALUES LESS THAN MAXVALUE ENGINE = InnoDB)";
+        let (options, counter) = table_options(create);
+        assert_eq!(
+            options,
+            "ENGINE=InnoDB DEFAULT CHARSET=latin1 COMMENT='AUTO_INCREMENT=3 it''s'\n PARTITION BY RANGE (`id`)\n(PARTITION `p` VALUES LESS THAN MAXVALUE ENGINE = InnoDB)"
+        );
+        assert_eq!(counter, Some(17));
+        let plain = "CREATE TABLE `t` (\n  `id` int\n) ENGINE=InnoDB COMMENT='AUTO_INCREMENT=3'";
+        assert_eq!(
+            table_options(plain),
+            ("ENGINE=InnoDB COMMENT='AUTO_INCREMENT=3'".to_owned(), None)
         );
     }
 

@@ -2,12 +2,13 @@
 
 use async_trait::async_trait;
 use bellows::access::Action;
-use bellows::document::{Problem, hash, locate, parse};
+use bellows::document::{Migration, Problem, hash, locate, parse};
 use bellows::lint;
-use bellows::plan::{Plan, plan};
+use bellows::plan::{Plan, plan_with};
+use bellows::run::Forecast;
 use bellows_app::backend::{
     Answer, BlockedBy, Decision, MigrationBackend, MigrationDetail, MigrationSummary, PhaseView,
-    ReviewState, SaveRequest, Saved, WaiveRequest,
+    PreviewRequest, ReviewState, SaveRequest, Saved, WaiveRequest,
 };
 use serde_json::json;
 
@@ -16,10 +17,10 @@ use super::guard::{Live, blocked};
 use super::waivers::written;
 use super::{RequestBackend, conflict, invalid, not_found, reach, views, with_details};
 use crate::audit::{Entry, append};
-use crate::executor;
+use crate::executor::{self, RunOptions};
 use crate::store::migrations::{self, MigrationRecord, VersionRecord};
 use crate::store::targets::{self, TargetRecord};
-use crate::store::{executions, new_id, now};
+use crate::store::{environments, executions, new_id, now};
 
 /// Bytes that a document may have.
 const LONGEST: usize = 1024 * 1024;
@@ -57,15 +58,22 @@ impl RequestBackend {
         if let Some(reviewed) = &facts.plan {
             return Ok(reviewed.plan.clone());
         }
-        let target = reach::target(&self.state, &facts.target.id).await?;
-        let document = &facts.version().document;
+        let version = facts.version();
+        self.plan_for(&facts.target.id, &version.document, &version.text)
+            .await
+    }
+
+    /// What the target gives now for a document; `text` is what it was read from.
+    async fn plan_for(&self, target_id: &str, document: &Migration, text: &str) -> Answer<Plan> {
+        let target = reach::target(&self.state, target_id).await?;
         let schema = reach::within(executor::planning_schema(&target, document))
             .await?
             .map_err(|error| reach::refused(&error))?;
-        plan(document, Some(&schema)).map_err(|problems| {
+        let now = reach::within(executor::facts_if_any(&target)).await?;
+        plan_with(document, Some(&schema), now.as_ref()).map_err(|problems| {
             with_details(
                 invalid("The document does not fit the target."),
-                problem_lines(&locate(&facts.version().text, problems)),
+                problem_lines(&locate(text, problems)),
             )
         })
     }
@@ -217,6 +225,16 @@ impl MigrationBackend for RequestBackend {
         })
     }
 
+    async fn forecast(&self, id: String) -> Answer<Forecast> {
+        let facts = self.facts(&id, Action::Read).await?;
+        let plan = self.shown_plan(&facts).await?;
+        let target = reach::target(&self.state, &facts.target.id).await?;
+        let options = RunOptions::new(&self.state.owner);
+        reach::within(executor::forecast(&target, &plan, &options))
+            .await?
+            .map_err(|error| reach::refused(&error))
+    }
+
     async fn save_migration(&self, request: SaveRequest) -> Answer<Saved> {
         let person = self.may_at_all(Action::Author, "migration").await?;
         if request.text.len() > LONGEST {
@@ -353,6 +371,30 @@ impl MigrationBackend for RequestBackend {
     ) -> Answer<()> {
         self.give_decision(&id, &plan_hash, &phases, decision, comment.trim())
             .await
+    }
+
+    async fn preview(&self, request: PreviewRequest) -> Answer<Plan> {
+        self.may_at_all(Action::Author, "a preview").await?;
+        if request.text.len() > LONGEST {
+            return Err(invalid(format!("A document has at most {LONGEST} bytes.")));
+        }
+        let record = self.target_record(&request.target_id).await?;
+        let environment = record.environment.clone();
+        self.require(Action::Author, Some(&environment), "a preview")
+            .await?;
+        let document = parse(&request.text).map_err(|problems| {
+            with_details(
+                invalid("The document has mistakes."),
+                problem_lines(&problems),
+            )
+        })?;
+        let mut plan = self.plan_for(&record.id, &document, &request.text).await?;
+        let mut tx = self.store().read().await?;
+        if let Some(policy) = environments::policy(&mut tx, &environment).await? {
+            lint::adjust(&mut plan.findings, &policy.severities);
+            plan.safe = !lint::blocks(&plan.findings);
+        }
+        Ok(plan)
     }
 
     async fn waive(&self, request: WaiveRequest) -> Answer<()> {

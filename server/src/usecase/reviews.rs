@@ -2,7 +2,7 @@
 
 use bellows::access::Action;
 use bellows::document::locate;
-use bellows::plan::plan;
+use bellows::plan::plan_with;
 use bellows_app::backend::{Answer, ApiError, Decision, ErrorCode, ReviewState};
 use serde_json::json;
 
@@ -44,7 +44,8 @@ impl RequestBackend {
         let schema = reach::within(executor::planning_schema(&target, document))
             .await?
             .map_err(|error| reach::refused(&error))?;
-        let plan = plan(document, Some(&schema)).map_err(|problems| {
+        let seen = reach::within(executor::facts_if_any(&target)).await?;
+        let plan = plan_with(document, Some(&schema), seen.as_ref()).map_err(|problems| {
             with_details(
                 invalid("The document does not fit the target."),
                 problem_lines(&locate(text, problems)),

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use bellows::access::{Action, Policy};
 use bellows::document::nearest;
+use bellows::estimate::TargetFacts;
 use bellows::lint::RULE_IDS;
 use bellows::schema::Schema;
 use bellows_app::backend::{Answer, EnvironmentView, NewTarget, TargetBackend, TargetSummary};
@@ -11,10 +12,11 @@ use serde_json::json;
 use super::{RequestBackend, conflict, invalid, not_found, reach};
 use crate::audit::{Entry, append};
 use crate::auth::Actor;
+use crate::executor;
 use crate::state::AppState;
 use crate::store::targets::{self, TargetRecord};
 use crate::store::{environments, new_id, now};
-use crate::target::{TargetError, TargetUrl};
+use crate::target::{Target, TargetError, TargetUrl};
 
 fn view(target: TargetRecord) -> TargetSummary {
     TargetSummary {
@@ -63,6 +65,21 @@ pub async fn readdress_target(state: &AppState, id: &str, url: &str) -> Answer<T
     }))
 }
 
+impl RequestBackend {
+    /// The target, connected, for someone who may read it.
+    async fn readable_target(&self, id: &str) -> Answer<Target> {
+        self.may_at_all(Action::Read, "target").await?;
+        let mut tx = self.store().read().await?;
+        let target = targets::by_id(&mut tx, id).await?;
+        drop(tx);
+        let target = target.ok_or_else(|| not_found("target"))?;
+        let subject = format!("target {}", target.name);
+        self.require(Action::Read, Some(&target.environment), &subject)
+            .await?;
+        reach::target(&self.state, id).await
+    }
+}
+
 #[async_trait]
 impl TargetBackend for RequestBackend {
     async fn targets(&self) -> Answer<Vec<TargetSummary>> {
@@ -88,18 +105,17 @@ impl TargetBackend for RequestBackend {
     }
 
     async fn target_schema(&self, id: String) -> Answer<Schema> {
-        self.may_at_all(Action::Read, "target").await?;
-        let mut tx = self.store().read().await?;
-        let target = targets::by_id(&mut tx, &id).await?;
-        drop(tx);
-        let target = target.ok_or_else(|| not_found("target"))?;
-        let subject = format!("target {}", target.name);
-        self.require(Action::Read, Some(&target.environment), &subject)
-            .await?;
-        let live = reach::target(&self.state, &id).await?;
+        let live = self.readable_target(&id).await?;
         reach::within(live.inspect())
             .await?
             .map_err(|error| reach::unreachable(&error))
+    }
+
+    async fn target_facts(&self, id: String) -> Answer<TargetFacts> {
+        let live = self.readable_target(&id).await?;
+        reach::within(executor::facts(&live))
+            .await?
+            .map_err(|error| reach::refused(&error))
     }
 
     async fn add_target(&self, target: NewTarget) -> Answer<TargetSummary> {

@@ -54,6 +54,7 @@ fn table() -> Vec<(&'static str, Body, Permitted)> {
         ("/api/session/dashboard", none(), AnyRole),
         ("/api/migrations/list", none(), AnyRole),
         ("/api/migrations/get", form("id=none"), AnyRole),
+        ("/api/migrations/forecast", form("id=none"), AnyRole),
         (
             "/api/migrations/save",
             Body::Json(
@@ -72,6 +73,11 @@ fn table() -> Vec<(&'static str, Body, Permitted)> {
                 "id": "none", "plan_hash": "", "phases": [1], "decision": "approved", "comment": ""
             })),
             Only(&["approver"]),
+        ),
+        (
+            "/api/plans/preview",
+            Body::Json(json!({"request": {"targetId": "none", "text": ""}})),
+            Only(&["engineer"]),
         ),
         (
             "/api/findings/waive",
@@ -104,6 +110,7 @@ fn table() -> Vec<(&'static str, Body, Permitted)> {
         ("/api/targets/list", none(), AnyRole),
         ("/api/targets/environments", none(), AnyRole),
         ("/api/targets/schema", form("id=none"), AnyRole),
+        ("/api/targets/facts", form("id=none"), AnyRole),
         (
             "/api/targets/add",
             Body::Json(json!({"target": {"name": "", "environment": "dev", "url": ""}})),

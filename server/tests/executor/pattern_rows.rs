@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use bellows::document::{Engine, Migration, emit};
 use bellows::pattern::expand;
 use bellows::run::EventKind;
-use bellows_server::executor::{Outcome, RunOptions, control, roll_back};
+use bellows_server::executor::Outcome;
 
-use crate::support::{Events, TestTarget, open, run};
+use crate::support::{Events, TestTarget, back, open, run};
 
 async fn visits(engine: Engine) -> TestTarget {
     let test = TestTarget::new(engine).await;
@@ -17,17 +17,27 @@ async fn visits(engine: Engine) -> TestTarget {
             "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
             "doubled bigint GENERATED ALWAYS AS (city * 2) STORED",
         ),
-        Engine::MySql | Engine::MariaDb => panic!("no such target here"),
+        Engine::MySql | Engine::MariaDb => (
+            "bigint PRIMARY KEY",
+            "bigint AUTO_INCREMENT PRIMARY KEY",
+            "doubled bigint GENERATED ALWAYS AS (city * 2) STORED",
+        ),
         Engine::Sqlite => (
             "INTEGER PRIMARY KEY",
             "INTEGER PRIMARY KEY",
             "doubled bigint GENERATED ALWAYS AS (city * 2) STORED",
         ),
     };
+    // A unique index takes no whole text there.
+    let text = if engine == Engine::MariaDb {
+        "varchar(40)"
+    } else {
+        "text"
+    };
     test.sql(&format!(
         "CREATE TABLE cities (id {key});
          INSERT INTO cities VALUES (1), (2), (3);
-         CREATE TABLE visits (id {identity}, city bigint, note text, {own});
+         CREATE TABLE visits (id {identity}, city bigint, note {text}, {own});
          INSERT INTO visits (city, note) VALUES (1, 'a'), (9, 'b'), (NULL, 'c'), (8, 'it''s'),
            (2, 'a'), (NULL, NULL), (3, NULL), (NULL, NULL), (7, 'a')"
     ))
@@ -58,31 +68,20 @@ async fn phase(test: &TestTarget, migration: &Migration, number: u32) -> (String
     (record.id, outcome)
 }
 
-async fn back(test: &TestTarget, id: &str) {
-    let (_sender, receiver) = control();
-    let (options, events) = (RunOptions::new("test"), Events::default());
-    let outcome = roll_back(
-        &test.target,
-        id,
-        None,
-        "tester",
-        &options,
-        &events,
-        receiver,
-    )
-    .await
-    .unwrap();
+async fn taken_back(test: &TestTarget, id: &str) {
+    let outcome = back(&test.target, id).await;
     assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome:?}");
 }
 
 async fn texts(test: &TestTarget, sql: &str) -> String {
-    let list = match test.target.engine() {
-        Engine::PostgreSql => "string_agg(r, ' ')",
-        Engine::MySql | Engine::MariaDb | Engine::Sqlite => "group_concat(r, ' ')",
+    let (list, all) = match test.target.engine() {
+        Engine::PostgreSql => ("string_agg(r, ' ')", ""),
+        // Without a limit it has no use for an order there.
+        Engine::MySql | Engine::MariaDb => ("group_concat(r SEPARATOR ' ')", " LIMIT 1000"),
+        Engine::Sqlite => ("group_concat(r, ' ')", ""),
     };
-    test.text(&format!("SELECT {list} FROM ({sql}) AS rows"))
-        .await
-        .unwrap_or_default()
+    let sql = format!("SELECT {list} FROM ({sql}{all}) AS list");
+    test.text(&test.spoken(&sql)).await.unwrap_or_default()
 }
 
 const ALL: &str = "SELECT id || ':' || coalesce(CAST(city AS text), '-') || ':' || coalesce(note, '-') || ':' || coalesce(CAST(doubled AS text), '-') AS r FROM visits ORDER BY id";
@@ -109,6 +108,11 @@ async fn sqlite_orphans_stop_and_are_named() {
     orphans_stop_and_are_named(Engine::Sqlite).await;
 }
 
+#[tokio::test]
+async fn mariadb_orphans_stop_and_are_named() {
+    orphans_stop_and_are_named(Engine::MariaDb).await;
+}
+
 async fn trap_10_the_kept_list_is_made_anew(engine: Engine) {
     let test = visits(engine).await;
     let before = texts(&test, ALL).await;
@@ -130,7 +134,7 @@ async fn trap_10_the_kept_list_is_made_anew(engine: Engine) {
     assert_eq!(test.number(by).await, 3);
 
     // Restored with their own keys, generated ones too.
-    back(&test, &id).await;
+    taken_back(&test, &id).await;
     assert_eq!(texts(&test, ALL).await, before);
     assert!(
         test.schema()
@@ -154,6 +158,11 @@ async fn postgres_trap_10_the_kept_list_is_made_anew() {
 #[tokio::test]
 async fn sqlite_trap_10_the_kept_list_is_made_anew() {
     trap_10_the_kept_list_is_made_anew(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn mariadb_trap_10_the_kept_list_is_made_anew() {
+    trap_10_the_kept_list_is_made_anew(Engine::MariaDb).await;
 }
 
 async fn what_is_over_the_limit_comes_back(engine: Engine) {
@@ -180,6 +189,11 @@ async fn sqlite_what_is_over_the_limit_comes_back() {
     what_is_over_the_limit_comes_back(Engine::Sqlite).await;
 }
 
+#[tokio::test]
+async fn mariadb_what_is_over_the_limit_comes_back() {
+    what_is_over_the_limit_comes_back(Engine::MariaDb).await;
+}
+
 async fn newer_work_is_not_undone(engine: Engine) {
     let test = visits(engine).await;
     let mut fields = KEY.to_vec();
@@ -192,7 +206,7 @@ async fn newer_work_is_not_undone(engine: Engine) {
     let (id, outcome) = phase(&test, &migration, 1).await;
     assert!(matches!(outcome, Outcome::PhaseCompleted), "{outcome:?}");
     test.sql("UPDATE visits SET city = 2 WHERE id = 4").await;
-    back(&test, &id).await;
+    taken_back(&test, &id).await;
     let cities = "SELECT CAST(city AS text) AS r FROM visits WHERE id IN (2, 4, 9) ORDER BY id";
     assert_eq!(texts(&test, cities).await, "9 2 7");
 }
@@ -205,6 +219,11 @@ async fn postgres_newer_work_is_not_undone() {
 #[tokio::test]
 async fn sqlite_newer_work_is_not_undone() {
     newer_work_is_not_undone(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn mariadb_newer_work_is_not_undone() {
+    newer_work_is_not_undone(Engine::MariaDb).await;
 }
 
 async fn trap_9_null_is_no_duplicate(engine: Engine) {
@@ -244,7 +263,7 @@ async fn trap_9_null_is_no_duplicate(engine: Engine) {
     test.sql("INSERT INTO visits (note) VALUES (NULL)").await;
     test.sql("DELETE FROM visits WHERE id > 9").await;
     // Without the constraint, the other ones come back.
-    back(&test, &record.id).await;
+    taken_back(&test, &record.id).await;
     assert_eq!(texts(&test, ALL).await, before);
 }
 
@@ -256,6 +275,11 @@ async fn postgres_trap_9_null_is_no_duplicate() {
 #[tokio::test]
 async fn sqlite_trap_9_null_is_no_duplicate() {
     trap_9_null_is_no_duplicate(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn mariadb_trap_9_null_is_no_duplicate() {
+    trap_9_null_is_no_duplicate(Engine::MariaDb).await;
 }
 
 async fn people(engine: Engine) -> TestTarget {
@@ -320,6 +344,11 @@ async fn postgres_trap_14_what_does_not_convert_stops_the_end_and_no_application
 #[tokio::test]
 async fn sqlite_trap_14_what_does_not_convert_stops_the_end_and_no_application() {
     trap_14_what_does_not_convert_stops_the_end_and_no_application(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn mariadb_trap_14_what_does_not_convert_stops_the_end_and_no_application() {
+    trap_14_what_does_not_convert_stops_the_end_and_no_application(Engine::MariaDb).await;
 }
 
 #[tokio::test]
@@ -434,4 +463,9 @@ async fn postgres_trap_13_null_and_empty_parts_leave_nothing_behind() {
 #[tokio::test]
 async fn sqlite_trap_13_null_and_empty_parts_leave_nothing_behind() {
     trap_13_null_and_empty_parts_leave_nothing_behind(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn mariadb_trap_13_null_and_empty_parts_leave_nothing_behind() {
+    trap_13_null_and_empty_parts_leave_nothing_behind(Engine::MariaDb).await;
 }

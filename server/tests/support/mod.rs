@@ -4,6 +4,7 @@
 #![allow(dead_code, unused_imports)]
 
 mod client;
+mod dump;
 mod proxy;
 mod run;
 mod sink;
@@ -14,8 +15,9 @@ use bellows_server::target::{Target, TargetUrl};
 use sqlx::{Connection, Executor, MySqlConnection, PgConnection};
 
 pub use client::Client;
+pub use dump::{dump, unlike};
 pub use proxy::Proxy;
-pub use run::{apply, open, open_on, plan_for, run, run_with};
+pub use run::{apply, back, open, open_on, plan_for, run, run_with};
 pub use sink::Events;
 pub use writer::Writer;
 
@@ -38,6 +40,31 @@ enum Made {
     Postgres { server: String, name: String },
     MariaDb { server: String, name: String },
     Sqlite { _dir: tempfile::TempDir },
+}
+
+/// SQL of a test that is the same for all engines, as this one reads it: names in double quotes,
+/// `||` between texts, and `text` as the type of a CAST.
+pub fn spoken(engine: Engine, sql: &str) -> String {
+    match engine {
+        Engine::PostgreSql | Engine::Sqlite => sql.to_owned(),
+        Engine::MySql | Engine::MariaDb => {
+            format!("{STANDARD}; {}", sql.replace(" AS text)", " AS char)"))
+        }
+    }
+}
+
+/// What a session of MariaDB is told for [`spoken`].
+pub const STANDARD: &str = "SET SESSION sql_mode = concat(@@sql_mode, ',ANSI_QUOTES,PIPES_AS_CONCAT'), group_concat_max_len = 100000000";
+
+/// The numbers from 1 to there, as `n(i)`, an item of FROM.
+pub fn numbers(engine: Engine, last: u32) -> String {
+    match engine {
+        Engine::PostgreSql | Engine::Sqlite => format!(
+            "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {last})
+              SELECT i FROM n) AS n"
+        ),
+        Engine::MySql | Engine::MariaDb => format!("(SELECT seq AS i FROM seq_1_to_{last}) AS n"),
+    }
 }
 
 /// The address of the tests' server.
@@ -138,6 +165,11 @@ impl TestTarget {
     /// Runs SQL, several statements too.
     pub async fn sql(&self, sql: &str) {
         self.client().await.run(sql).await;
+    }
+
+    /// SQL that is the same for all engines, as this one reads it.
+    pub fn spoken(&self, sql: &str) -> String {
+        spoken(self.target.engine(), sql)
     }
 
     /// The one number that a query gives.

@@ -71,3 +71,12 @@ pub async fn apply(target: &Target, yaml: &str) -> (ExecutionRecord, Events) {
     }
     (record, events)
 }
+
+/// Takes every phase back that was run.
+pub async fn back(target: &Target, id: &str) -> Outcome {
+    let (_sender, receiver) = control();
+    let (options, events) = (RunOptions::new("test"), Events::default());
+    executor::roll_back(target, id, None, "tester", &options, &events, receiver)
+        .await
+        .unwrap()
+}

@@ -4,6 +4,7 @@ use super::{Cursor, Facts};
 use crate::dialect::expression::{self, Volatility};
 use crate::dialect::lexer::Token;
 use crate::dialect::statement::Work;
+use crate::dialect::types;
 use crate::document::Engine;
 use crate::plan::Lock;
 
@@ -52,7 +53,8 @@ fn action(mut c: Cursor<'_, '_>) -> Facts {
         });
     }
     if c.take(&["attach", "partition"]) {
-        return Facts::of(Lock::ShareUpdateExclusive, Work::Scan);
+        // A default partition, which the text does not tell of, is locked and read.
+        return Facts::of(Lock::AccessExclusive, Work::Scan);
     }
     if c.take(&["detach", "partition"]) {
         return if c.has(&["concurrently"]) {
@@ -88,7 +90,9 @@ fn added(mut c: Cursor<'_, '_>) -> Facts {
         } else {
             Lock::AccessExclusive
         };
-        let brief = c.has(&["not", "valid"]) || c.has(&["using", "index"]);
+        // A primary key's columns must be looked at for NULL, index or no index.
+        let taken_over = c.has(&["using", "index"]) && !c.has(&["primary", "key"]);
+        let brief = c.has(&["not", "valid"]) || taken_over;
         return Facts::of(lock, if brief { Work::Brief } else { Work::Scan });
     }
     c.take(&["column"]);
@@ -96,7 +100,8 @@ fn added(mut c: Cursor<'_, '_>) -> Facts {
     let rewrites = ["serial", "bigserial", "smallserial", "identity", "stored"]
         .iter()
         .any(|w| c.has(&[w]))
-        || default_of(c.tokens) == Volatility::Volatile;
+        || default_of(c.tokens) == Volatility::Volatile
+        || may_be_a_domain(c.tokens.get(1..).unwrap_or_default());
     let scans = ["unique", "primary", "check"].iter().any(|w| c.has(&[w]));
     let work = match (rewrites, scans) {
         (true, _) => Work::Rewrite,
@@ -104,6 +109,17 @@ fn added(mut c: Cursor<'_, '_>) -> Facts {
         (false, false) => Work::Brief,
     };
     Facts::of(Lock::AccessExclusive, work)
+}
+
+/// Whether a column's type is none of PostgreSQL's own: a domain with a constraint has every row
+/// looked at and written anew.
+fn may_be_a_domain(tokens: &[Token<'_>]) -> bool {
+    let text: Vec<&str> = tokens.iter().map(|t| t.text).collect();
+    types::read(Engine::PostgreSql, &text.join(" ")).is_some_and(|t| {
+        t.dimensions == 0
+            && t.schema.as_deref() != Some("pg_catalog")
+            && !types::is_own(Engine::PostgreSql, &t.base)
+    })
 }
 
 /// How the default of a column's definition behaves.

@@ -72,7 +72,7 @@ fn maintenance(mut c: Cursor<'_, '_>) -> Facts {
     }
     if c.take(&["truncate"]) {
         c.take(&["table"]);
-        return Facts::brief(Lock::AccessExclusive).on(c.table());
+        return Facts::of(Lock::AccessExclusive, Work::Rewrite).on(c.table());
     }
     if c.take(&["lock"]) {
         c.take(&["table"]);
@@ -155,7 +155,13 @@ fn create(mut c: Cursor<'_, '_>) -> Facts {
         } else {
             Lock::None
         };
-        let mut facts = Facts::brief(lock).ddl();
+        // The default partition, where there is one, is read.
+        let work = if c.has(&["partition", "of"]) {
+            Work::Scan
+        } else {
+            Work::Brief
+        };
+        let mut facts = Facts::of(lock, work).ddl();
         if !c.has(&["if", "not", "exists"]) {
             facts.creates = c.table();
         }
@@ -266,7 +272,10 @@ fn drop(mut c: Cursor<'_, '_>) -> Facts {
 
 fn alter(mut c: Cursor<'_, '_>) -> Facts {
     if c.take(&["index"]) {
-        let lock = if c.has(&["tablespace"]) || c.has(&["attach"]) {
+        if c.has(&["tablespace"]) {
+            return Facts::of(Lock::AccessExclusive, Work::Index);
+        }
+        let lock = if c.has(&["attach"]) {
             Lock::AccessExclusive
         } else {
             Lock::None

@@ -3,7 +3,7 @@
 use super::super::behave::Behave;
 use super::super::behave::Draft;
 use super::super::{SetNotNull, backfill, dual_write, restore, sqlite};
-use super::DropColumn;
+use super::{DropColumn, Parted};
 use crate::dialect::create_table::CreateTable;
 use crate::dialect::expression::{self, Volatility};
 use crate::dialect::quote;
@@ -19,10 +19,11 @@ impl DropColumn {
             return Ok(Vec::new());
         };
         let engine = before.engine;
-        let name = quote::name(engine, &self.column);
         // A column with a default has a value in every row from the beginning.
         let filled = column.default.is_some() || column.generated_as.is_some();
-        let definition = restore::definition(engine, column, !column.nullable && filled);
+        let known = before.table(table);
+        let counting = restore::attached::with_identity(known, column);
+        let definition = restore::definition(engine, &counting, !column.nullable && filled);
         let mut statements = match engine {
             Engine::PostgreSql => postgres_again(before, table, column, &definition),
             Engine::MySql | Engine::MariaDb => return self.mysql_again(before, table),
@@ -39,33 +40,7 @@ impl DropColumn {
         }
         let title = format!("Add column {table}.{} again", self.column);
         let mut drafts = vec![Draft::transaction(title, table, statements)];
-        for (dual_write, _) in &parted {
-            let side = [&dual_write.backward, &dual_write.forward]
-                .into_iter()
-                .find(|side| side.contains_key(&self.column));
-            if let Some(side) = side {
-                // Where the others of its side were dropped after it, they are there again by now,
-                // and empty.
-                let list: Vec<String> = side
-                    .iter()
-                    .map(|(column, sql)| {
-                        let column_sql = quote::name(engine, column);
-                        if *column == self.column {
-                            format!("{column_sql} = {sql}")
-                        } else {
-                            format!("{column_sql} = COALESCE({column_sql}, {sql})")
-                        }
-                    })
-                    .collect();
-                drafts.push(backfill::draft(
-                    before,
-                    table,
-                    list.join(", "),
-                    format!("{name} IS NULL"),
-                    true,
-                ));
-            }
-        }
+        drafts.extend(self.values_again(before, table, &parted));
         // Without its values a column that was NOT NULL can only come back nullable.
         if !column.nullable && !filled && drafts.len() > 1 && engine == Engine::PostgreSql {
             let mut between = before.clone();
@@ -82,6 +57,45 @@ impl DropColumn {
         Ok(drafts)
     }
 
+    /// The values as far as the other side of a dual write still has them.
+    pub(super) fn values_again(
+        &self,
+        before: &World,
+        table: &TableName,
+        parted: &[Parted<'_>],
+    ) -> Vec<Draft> {
+        let engine = before.engine;
+        let sides = parted.iter().filter_map(|(dual_write, _)| {
+            [&dual_write.backward, &dual_write.forward]
+                .into_iter()
+                .find(|side| side.contains_key(&self.column))
+        });
+        sides
+            .map(|side| {
+                // Where the others of its side were dropped after it, they are there again by now,
+                // and empty.
+                let list: Vec<String> = side
+                    .iter()
+                    .map(|(column, sql)| {
+                        let column_sql = quote::name(engine, column);
+                        if *column == self.column {
+                            format!("{column_sql} = {sql}")
+                        } else {
+                            format!("{column_sql} = COALESCE({column_sql}, {sql})")
+                        }
+                    })
+                    .collect();
+                backfill::draft(
+                    before,
+                    table,
+                    list.join(", "),
+                    format!("{} IS NULL", quote::name(engine, &self.column)),
+                    true,
+                )
+            })
+            .collect()
+    }
+
     /// The constraints and indexes that went with it.
     fn what_hung_on_it(&self, before: &World, table: &TableName) -> Result<Vec<Draft>, Refusal> {
         let mut drafts = Vec::new();
@@ -90,12 +104,17 @@ impl DropColumn {
         };
         match before.engine {
             Engine::PostgreSql => {
+                let empty = self.parted(before, table).is_empty()
+                    && known
+                        .column(&self.column)
+                        .is_some_and(|c| c.default.is_none() && c.generated_as.is_none());
                 let named = known
                     .constraints
                     .iter()
                     .filter(|c| c.columns.contains(&self.column));
                 for constraint in named {
-                    drafts.extend(restore::constraint(before, table, constraint));
+                    let needs_values = empty && restore::may_refuse_null(constraint);
+                    drafts.extend(restore::constraint(before, table, constraint, needs_values));
                 }
             }
             Engine::Sqlite => {
@@ -126,8 +145,23 @@ impl DropColumn {
             }
             Engine::MySql | Engine::MariaDb => {}
         }
+        let attached = &known.attached;
+        let statistics: Vec<Statement> = attached
+            .statistics
+            .iter()
+            .filter(|s| {
+                s.columns.contains(&self.column) || {
+                    expression::mentions(before.engine, &s.definition, &self.column)
+                }
+            })
+            .flat_map(restore::attached::statistics)
+            .collect();
+        if !statistics.is_empty() {
+            let title = format!("Make the statistics of {table} again");
+            drafts.push(Draft::transaction(title, table, statistics));
+        }
         for index in restore::indexes_on(before, table, &self.column) {
-            drafts.push(restore::index(before, table, index));
+            drafts.extend(restore::index(before, table, index));
         }
         Ok(drafts)
     }
@@ -147,14 +181,11 @@ fn postgres_again(
             .as_deref()
             .is_some_and(|sql| expression::volatility(engine, sql) == Volatility::Volatile);
     let work = if volatile { Work::Rewrite } else { Work::Brief };
+    let known = before.table(table);
+    let owner = known.and_then(|t| t.attached.owner.as_deref());
+    let sequence = restore::attached::sequence(known, &column.name);
     let mut out = Vec::new();
-    let sequence = restore::sequence(column);
-    if let Some(sequence) = &sequence {
-        out.push(Statement::brief(
-            format!("CREATE SEQUENCE IF NOT EXISTS {sequence}"),
-            Lock::None,
-        ));
-    }
+    out.extend(sequence.and_then(restore::attached::make_sequence));
     let on = quote::table(engine, table);
     out.push(Statement::new(
         format!("ALTER TABLE {on} ADD COLUMN IF NOT EXISTS {definition}"),
@@ -163,13 +194,7 @@ fn postgres_again(
         before.rows(table),
     ));
     if let Some(sequence) = sequence {
-        out.push(Statement::brief(
-            format!(
-                "ALTER SEQUENCE {sequence} OWNED BY {on}.{}",
-                quote::name(engine, &column.name)
-            ),
-            Lock::None,
-        ));
+        out.extend(restore::attached::own_sequence(table, owner, sequence));
     }
     out.extend(restore::attributes(table, column));
     out

@@ -14,7 +14,7 @@ impl Texts<'_> {
         let key_copies: Vec<String> = match &key {
             WalkKey::Key { columns } => columns
                 .iter()
-                .filter_map(|(c, _)| self.shadow.takes(c))
+                .filter_map(|(c, _)| self.shadow.takes(engine, c))
                 .map(named)
                 .collect(),
             WalkKey::RowId { .. } | WalkKey::Ctid | WalkKey::Unknown => Vec::new(),

@@ -26,8 +26,8 @@ fn named(name: &str) -> String {
     quote::name(Engine::Sqlite, name)
 }
 
-/// A unique key of both tables: columns of the target with their sources, and the predicate.
-type Shared = (Vec<(String, String)>, Option<String>);
+/// Columns of the target with their sources, and the predicate.
+type SharedKey = (Vec<(String, String)>, Option<String>);
 
 /// The texts of one link.
 pub(in crate::operation) struct Link<'a> {
@@ -218,7 +218,7 @@ impl<'a> Link<'a> {
 
     /// The unique keys that the two tables share beside the one that the copy goes by: columns of
     /// the target with their sources, and the predicate.
-    fn shared(&self) -> Vec<Shared> {
+    fn shared(&self) -> Vec<SharedKey> {
         let Some(table) = self.entry().filter(|_| self.is_plain()) else {
             return Vec::new();
         };

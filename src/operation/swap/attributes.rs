@@ -2,9 +2,10 @@
 
 use super::{Swap, alter, catalogue};
 use crate::dialect::quote;
+use crate::document::Engine;
+use crate::operation::restore;
 use crate::operation::shadow::{named, qualified};
 use crate::plan::{Lock, Statement};
-use crate::schema::Policy;
 
 impl Swap<'_> {
     /// Owner, privileges, comments, row security and replica identity.
@@ -32,7 +33,7 @@ impl Swap<'_> {
             )));
         }
         for column in &entry.columns {
-            let Some(new) = self.link.takes(&column.name) else {
+            let Some(new) = self.link.takes(Engine::PostgreSql, &column.name) else {
                 continue;
             };
             let new = named(new);
@@ -55,7 +56,7 @@ impl Swap<'_> {
         if attached.force_row_security {
             out.push(alter(self.table, "FORCE ROW LEVEL SECURITY"));
         }
-        out.extend(attached.policies.iter().map(|p| self.policy(p)));
+        out.extend(attached.policies.iter().map(|p| restore::policy(&table, p)));
         if let Some(identity) = &attached.replica_identity {
             out.push(alter(self.table, &format!("REPLICA IDENTITY {identity}")));
         }
@@ -94,7 +95,7 @@ impl Swap<'_> {
             )));
         }
         for column in &entry.columns {
-            let Some(new) = self.link.takes(&column.name).map(named) else {
+            let Some(new) = self.link.takes(Engine::PostgreSql, &column.name).map(named) else {
                 continue;
             };
             for (grantee, privilege, _) in &column.grants {
@@ -103,36 +104,37 @@ impl Swap<'_> {
                 )));
             }
         }
+        let known = self.world.table(self.shadow);
+        let text = |comment: Option<&String>| match comment {
+            Some(comment) => quote::text(comment),
+            None => "NULL".to_owned(),
+        };
         if attached.comment.is_some() {
-            out.push(catalogue(format!("COMMENT ON TABLE {shadow} IS NULL")));
+            let was = known.and_then(|t| t.attached.comment.as_ref());
+            out.push(catalogue(format!(
+                "COMMENT ON TABLE {shadow} IS {}",
+                text(was)
+            )));
+        }
+        for column in entry.columns.iter().filter(|c| c.comment.is_some()) {
+            let Some(new) = self.link.takes(self.world.engine, &column.name) else {
+                continue;
+            };
+            // LIKE takes over the comments of columns, not the table's: what SQL of its own made
+            // has them already, and they stay.
+            let Some(known) = known.filter(|_| self.world.is_whole(self.shadow)) else {
+                continue;
+            };
+            let was = known.column(new).and_then(|c| c.comment.as_ref());
+            out.push(catalogue(format!(
+                "COMMENT ON COLUMN {shadow}.{} IS {}",
+                named(new),
+                text(was)
+            )));
         }
         if attached.owner.is_some() {
             out.push(alter(self.shadow, "OWNER TO CURRENT_USER"));
         }
         out
-    }
-
-    fn policy(&self, policy: &Policy) -> Statement {
-        let kind = if policy.permissive {
-            "PERMISSIVE"
-        } else {
-            "RESTRICTIVE"
-        };
-        let clause = |word: &str, sql: &Option<String>| match sql {
-            Some(sql) => format!(" {word} ({sql})"),
-            None => String::new(),
-        };
-        Statement::brief(
-            format!(
-                "CREATE POLICY {} ON {} AS {kind} FOR {} TO {}{}{}",
-                named(&policy.name),
-                qualified(self.table),
-                policy.command,
-                policy.roles.join(", "),
-                clause("USING", &policy.using),
-                clause("WITH CHECK", &policy.check)
-            ),
-            Lock::AccessExclusive,
-        )
     }
 }

@@ -7,7 +7,7 @@ use crate::operation::{AddCheck, DefaultValue, DropColumn, Operation, SetDefault
 use crate::pattern::conversion;
 use crate::pattern::form::{Form, custom, phase};
 use crate::pattern::names::Names;
-use crate::schema::TableName;
+use crate::schema::{Table, TableName};
 
 impl Change<'_> {
     pub(super) fn contract(&self, form: &Form<'_>, carried: Carried, names: &mut Names) -> Phase {
@@ -67,7 +67,8 @@ impl Change<'_> {
             out.operations.push(self.require());
         }
         if self.take_over {
-            out.operations.push(self.take_over(engine, &carried.names));
+            out.operations
+                .push(self.take_over(form.table_of_form(), &carried.names));
         }
         out.operations.extend(conversion::unmake(&self.functions()));
         let stays = if self.take_over { &self.old } else { &self.new };
@@ -80,7 +81,8 @@ impl Change<'_> {
     }
 
     /// The column's name, and those of what came over with it.
-    fn take_over(&self, engine: Engine, carried: &[(String, String, bool)]) -> Operation {
+    fn take_over(&self, known: Option<&Table>, carried: &[(String, String, bool)]) -> Operation {
+        let engine = self.engine;
         let table = quote::table(self.engine, self.table);
         // What cannot be done beside traffic is refused by the server.
         let beside = if engine.is_mysql_family() {
@@ -118,6 +120,22 @@ impl Change<'_> {
                 back.push(rename(was, is, *constraint));
             }
         }
+        if engine.is_mysql_family() {
+            // A foreign key keeps its name for life there.
+            let is_index =
+                |name: &str| known.is_some_and(|t| t.indexes.iter().any(|i| i.name == name));
+            for (was, is, _) in carried.iter().filter(|(was, _, _)| is_index(was)) {
+                let rename = |from: &str, to: &str| {
+                    format!(
+                        "ALTER TABLE {table} RENAME INDEX {} TO {}{beside}",
+                        quote::name(engine, from),
+                        quote::name(engine, to)
+                    )
+                };
+                there.push(rename(is, was));
+                back.push(rename(was, is));
+            }
+        }
         custom(there.join(";\n"), back.join(";\n"))
     }
 
@@ -133,6 +151,18 @@ impl Change<'_> {
             );
             return None;
         };
+        if self.take_over && self.engine.is_mysql_family() {
+            form.refuse(
+                "viewName",
+                format!(
+                    "{} does not follow a renamed column in views: from the moment in which {} takes over the name {}, the view would fail. Let the new column keep its name (takeOver: false).",
+                    self.engine.title(),
+                    self.new,
+                    self.old
+                ),
+            );
+            return None;
+        }
         let columns: Vec<String> = known
             .columns
             .iter()

@@ -124,7 +124,7 @@ impl Change<'_> {
             AddColumn {
                 table: self.table.to_string(),
                 column: self.new.clone(),
-                data_type: self.new_type.clone(),
+                data_type: format!("{}{}", self.new_type, self.comment),
                 nullable: true,
                 default_value: None,
             }

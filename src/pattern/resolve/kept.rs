@@ -1,12 +1,14 @@
 //! Rows that are kept in a table before they are changed or deleted, and brought back from it.
 
+mod family;
+
 use super::{Remedy, Wrong};
 use crate::dialect::expression::Assignment;
 use crate::dialect::quote;
 use crate::document::Engine;
 use crate::operation::{CustomSql, Operation};
 use crate::pattern::form::Form;
-use crate::schema::{Column, TableName};
+use crate::schema::{Column, Table, TableName};
 
 /// The table in which rows are kept; beside their own one where no schema is said.
 pub(super) fn aside(form: &mut Form<'_>, wrong: &Wrong<'_>) -> Option<TableName> {
@@ -28,16 +30,6 @@ pub(super) fn aside(form: &mut Form<'_>, wrong: &Wrong<'_>) -> Option<TableName>
         );
         return None;
     }
-    if form.engine.is_mysql_family() {
-        form.refuse(
-            "setAside",
-            format!(
-                "{} ends a transaction where a table is made, so that rows could change between being kept and being dealt with: keep a copy of them first, and leave this out.",
-                form.engine.title()
-            ),
-        );
-        return None;
-    }
     if form.schema.is_some_and(|s| s.table(&name).is_some()) {
         form.refuse(
             "setAside",
@@ -45,6 +37,19 @@ pub(super) fn aside(form: &mut Form<'_>, wrong: &Wrong<'_>) -> Option<TableName>
         );
     }
     Some(name)
+}
+
+/// A name that no column of the table has.
+fn free(known: &Table, word: &str) -> String {
+    let mut name = word.to_owned();
+    while known
+        .columns
+        .iter()
+        .any(|c| c.name.eq_ignore_ascii_case(&name))
+    {
+        name.push('_');
+    }
+    name
 }
 
 /// A change of rows that are kept first, whole and locked, in one transaction; and back.
@@ -58,27 +63,21 @@ pub(super) fn kept(
 ) -> Operation {
     let known = form.table_of_form().cloned().unwrap_or_default();
     let engine = wrong.engine;
+    if engine.is_mysql_family() {
+        return family::kept(&known, wrong, remedy, aside, key, limit);
+    }
     let (table, kept) = (
         quote::table(engine, wrong.table),
         quote::table(engine, aside),
     );
     let keys = quote::names(engine, key);
-    let free = |word: &str| {
-        let mut name = word.to_owned();
-        while known
-            .columns
-            .iter()
-            .any(|c| c.name.eq_ignore_ascii_case(&name))
-        {
-            name.push('_');
-        }
-        name
-    };
+    let free = |word: &str| free(&known, word);
     let (at, by) = (free("set_aside_at"), free("set_aside_by"));
     let (now, lock, same) = match form.engine {
-        Engine::PostgreSql => ("now()", " FOR UPDATE", "IS NOT DISTINCT FROM"),
-        Engine::MySql | Engine::MariaDb => ("now(6)", " FOR UPDATE", "<=>"),
         Engine::Sqlite => ("datetime('now')", "", "IS"),
+        Engine::PostgreSql | Engine::MySql | Engine::MariaDb => {
+            ("now()", " FOR UPDATE", "IS NOT DISTINCT FROM")
+        }
     };
     let own = quote::name(engine, &wrong.table.name);
     let this_row: Vec<String> = key

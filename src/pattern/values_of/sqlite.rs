@@ -48,6 +48,7 @@ pub(in crate::pattern) fn source(
             data_type: data_type
                 .filter(|t| !t.is_empty())
                 .unwrap_or_else(|| "TEXT".to_owned()),
+            value: "item.value".to_owned(),
             misfits: stop
                 .then(|| format!("SELECT count(*) FROM {rows} WHERE {}", blobs.join(" OR "))),
         });
@@ -94,6 +95,7 @@ pub(in crate::pattern) fn source(
         filter,
         json: true,
         data_type: "TEXT".to_owned(),
+        value: "item.value".to_owned(),
         misfits,
     })
 }

@@ -11,7 +11,7 @@ use crate::sql::breakage::Breakage;
 use crate::sql::build::Build;
 use crate::sql::effect::WorkKind;
 use crate::sql::object::{Object, Role};
-use crate::sql::unknown::Assumption;
+use crate::sql::unknown::{Assumption, Failure};
 
 /// A type without its arguments, in the server's long spelling.
 pub(super) fn base(text: &str) -> String {
@@ -152,6 +152,26 @@ fn keys(b: &mut Build<'_, '_>, table: &TableName, column: &str) {
                 Lock::AccessExclusive,
             );
             b.work_on(WorkKind::Scan, other);
+        }
+    }
+    for own in known
+        .attached
+        .sequences
+        .iter()
+        .filter(|s| s.column == column)
+    {
+        b.lock(
+            Object::Sequence(TableName::parse(&own.sequence)),
+            Role::Sequence,
+            Lock::AccessShare,
+        );
+    }
+    for view in &known.views {
+        if view.columns.iter().any(|c| c == column) {
+            b.fails(Failure::InUseBy {
+                what: format!("{table}.{column}"),
+                by: view.view.clone(),
+            });
         }
     }
     for index in &known.indexes {

@@ -82,6 +82,22 @@ fn table_of(b: &Build<'_, '_>, index: &TableName) -> Object {
     }
 }
 
+/// The indexes of a table, each by its name where they are known.
+fn indexes_of(b: &Build<'_, '_>, table: &TableName) -> Vec<Object> {
+    let Some(known) = b.state.table(table).filter(|_| b.state.is_whole(table)) else {
+        return vec![Object::IndexesOf(table.clone())];
+    };
+    // The schema keeps no name of a primary key's; this is the one that the server gives.
+    let key = (!known.primary_key.is_empty()).then(|| format!("{}_pkey", table.name));
+    known
+        .indexes
+        .iter()
+        .map(|index| index.name.clone())
+        .chain(key)
+        .map(|name| Object::Index(super::alter::beside(table, &name)))
+        .collect()
+}
+
 /// DROP INDEX.
 pub(super) fn drop(
     b: &mut Build<'_, '_>,
@@ -208,7 +224,9 @@ pub(super) fn reindex(b: &mut Build<'_, '_>, scope: &Scope, concurrently: bool) 
         }
         Scope::Table(table) | Scope::Named(table) => {
             b.family(table, false, on_table);
-            b.lock(Object::IndexesOf(table.clone()), Role::Index, on_index);
+            for index in indexes_of(b, table) {
+                b.lock(index, Role::Index, on_index);
+            }
             b.work_on(WorkKind::Scan, table);
             b.work_on(WorkKind::RebuildIndex, table);
         }

@@ -5,7 +5,10 @@ mod alter;
 use std::sync::Arc;
 
 use super::{Known, State};
-use crate::schema::{Column, Constraint, ConstraintKind, Domain, Index, Table, TableName, View};
+use crate::schema::{
+    AttachedSequence, Column, Constraint, ConstraintKind, Domain, Index, Table, TableName, View,
+    ViewUse,
+};
 use crate::sql::act::{
     Act, DomainChange, IndexChange, NewColumn, NewConstraint, NewIndex, NewTable, Shape, TypeChange,
 };
@@ -43,6 +46,17 @@ impl State<'_> {
                 reads,
                 ..
             } => {
+                // Which of their columns it shows is not looked into.
+                for read in reads {
+                    if self.table(read).is_some() {
+                        self.edit(read).table.views.push(ViewUse {
+                            view: view.clone(),
+                            columns: Vec::new(),
+                            definition: String::new(),
+                            materialized: *materialized,
+                        });
+                    }
+                }
                 let made = View {
                     materialized: *materialized,
                     reads: reads.clone(),
@@ -160,12 +174,15 @@ impl State<'_> {
             return;
         }
         // A query or a composite type says what is in it, and nobody knows what.
-        let whole = new.query.is_none() && new.of_type.is_none() && new.inherits.is_empty();
+        let known = |parent: &TableName| self.table(parent).is_some();
+        let whole = new.query.is_none() && new.of_type.is_none() && new.inherits.iter().all(known);
+        let parents = new.inherits.iter().chain(&new.partition_of);
         let mut table = Table {
             partitioned: new.partitioned,
+            parents: parents.clone().cloned().collect(),
             ..Table::default()
         };
-        for like in new.like.iter().chain(&new.partition_of) {
+        for like in new.like.iter().chain(parents) {
             if let Some(known) = self.table(like) {
                 table.columns.extend(known.columns.iter().cloned());
             }
@@ -185,12 +202,11 @@ impl State<'_> {
         for index in &new.indexes {
             self.create_index(&new.name, index);
         }
-        if let Some(parent) = &new.partition_of {
-            let known = self.edit(parent);
-            known.table.heirs.push(new.name.clone());
-            if new.default_partition {
-                known.table.default_partition = Some(new.name.clone());
-            }
+        for parent in new.inherits.iter().chain(&new.partition_of) {
+            self.edit(parent).table.heirs.push(new.name.clone());
+        }
+        if let Some(parent) = new.partition_of.as_ref().filter(|_| new.default_partition) {
+            self.edit(parent).table.default_partition = Some(new.name.clone());
         }
     }
 
@@ -224,6 +240,18 @@ impl State<'_> {
             ..Column::default()
         };
         let known = self.edit(table);
+        if serial.is_some() || new.identity {
+            known.table.attached.sequences.push(AttachedSequence {
+                column: new.name.clone(),
+                sequence: TableName {
+                    schema: table.schema.clone(),
+                    name: format!("{}_{}_seq", table.name, new.name),
+                }
+                .to_string(),
+                identity: new.identity.then(|| "BY DEFAULT".into()),
+                ..AttachedSequence::default()
+            });
+        }
         known.table.columns.retain(|c| c.name != column.name);
         known.table.columns.push(column);
         for constraint in &new.constraints {

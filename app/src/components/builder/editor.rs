@@ -2,15 +2,21 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bellows::document::{
-    Engine, Migration, Problem, Waiver, emit, emit_draft, parse, read_draft, waive_in_text,
+    Engine, Migration, Problem, Waiver, emit, emit_draft, hash, parse, read_draft, waive_in_text,
 };
+use bellows::estimate::TargetFacts;
 use bellows::lint::Finding;
+use bellows::plan::Plan;
 use bellows::schema::Schema;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 
 use super::preview::Preview;
+use crate::api;
+use crate::backend::PreviewRequest;
 use crate::draft::Draft;
 
 /// How the document is shown.
@@ -69,6 +75,7 @@ impl Editor {
         text: String,
         origin: Origin,
         schema: Signal<Option<Arc<Schema>>>,
+        facts: Signal<Option<Arc<TargetFacts>>>,
     ) -> Self {
         let saved = RwSignal::new(text.clone());
         let draft = RwSignal::new(draft);
@@ -93,16 +100,32 @@ impl Editor {
             Mode::Form => as_text(&draft.read(), &text.read()),
         });
         let dirty = Memo::new(move |_| *current.read() != *saved.read());
+        let origin = RwSignal::new(origin);
+        let parsed = parsed_by_server(reading, origin);
         let preview = Memo::new(move |_| {
             let text = (mode.get() == Mode::Yaml).then(|| text.get());
-            Preview::of(&reading.read(), schema.get().as_deref(), text.as_deref())
+            let reading = reading.read();
+            if let (Ok(migration), Some(plan)) = (&*reading, parsed.get())
+                && hash(migration) == plan.hash
+            {
+                return Preview::Plan {
+                    plan: Box::new(plan),
+                    checked: true,
+                };
+            }
+            Preview::of(
+                &reading,
+                schema.get().as_deref(),
+                facts.get().as_deref(),
+                text.as_deref(),
+            )
         });
         Self {
             draft,
             text,
             mode,
             schema,
-            origin: RwSignal::new(origin),
+            origin,
             saved,
             reading,
             problems,
@@ -174,6 +197,48 @@ impl Editor {
                 .unwrap_or_default()
         })
     }
+}
+
+/// The server's plan of a document that holds SQL of its own: it has the parsers, which the page
+/// leaves off. Asked once the author pauses; until the answer is there, and where none comes, the
+/// page's own reading of that SQL stands, which is the stricter one.
+fn parsed_by_server(
+    reading: Memo<Result<Migration, Vec<Problem>>>,
+    origin: RwSignal<Origin>,
+) -> RwSignal<Option<Plan>> {
+    const PAUSE: Duration = Duration::from_millis(300);
+
+    let parsed = RwSignal::new(None);
+    Effect::new(move || {
+        let target_id = origin.read().target_id.clone();
+        let Ok(migration) = reading.get() else {
+            return;
+        };
+        if target_id.is_empty() || !migration.has_raw_sql() {
+            return;
+        }
+        let wanted = hash(&migration);
+        set_timeout(
+            move || {
+                let still = reading
+                    .try_get_untracked()
+                    .and_then(Result::ok)
+                    .is_some_and(|now| hash(&now) == wanted);
+                if !still {
+                    return;
+                }
+                spawn_local(async move {
+                    let text = emit(&migration);
+                    let request = PreviewRequest { target_id, text };
+                    if let Ok(plan) = api::preview(request).await {
+                        parsed.try_set(Some(plan));
+                    }
+                });
+            },
+            PAUSE,
+        );
+    });
+    parsed
 }
 
 /// The draft as text: the text that there is, where it says the same.

@@ -1,14 +1,14 @@
 //! What the document would do, worked out in the browser by the same planner that the server runs.
 
 use bellows::document::{Migration, Problem, locate};
-use bellows::estimate::range;
+use bellows::estimate::{TargetFacts, range};
 use bellows::lint::Finding;
-use bellows::plan::{PhasePlan, Plan, plan};
+use bellows::plan::{PhasePlan, Plan, plan_with};
 use bellows::schema::Schema;
 use leptos::prelude::*;
 
 use crate::components::Hash;
-use crate::components::plan::{FindingActs, Findings, PhaseFacts, PhaseSteps};
+use crate::components::plan::{FactsTime, FindingActs, Findings, PhaseFacts, PhaseSteps};
 use crate::text;
 
 /// The outcome of a look at the document.
@@ -34,11 +34,12 @@ impl Preview {
     pub fn of(
         reading: &Result<Migration, Vec<Problem>>,
         schema: Option<&Schema>,
+        facts: Option<&TargetFacts>,
         text: Option<&str>,
     ) -> Self {
         match reading {
             Err(problems) => Preview::Unreadable(problems.clone()),
-            Ok(migration) => match plan(migration, schema) {
+            Ok(migration) => match plan_with(migration, schema, facts) {
                 Err(problems) => Preview::Impossible(match text {
                     Some(text) => locate(text, problems),
                     None => problems,
@@ -172,6 +173,7 @@ fn PlanPreview(plan: Plan, checked: bool, acts: FindingActs) -> impl IntoView {
                     </p>
                 }
             })}
+        <FactsTime at=plan.facts_read_at />
         <Findings findings=of_document acts />
         {plan
             .phases

@@ -5,6 +5,7 @@ use bellows::plan::PhasePlan;
 use bellows::run::PhaseState;
 use leptos::prelude::*;
 
+use super::forecast::{Outlook, PhaseOutlook};
 use super::start::StartPanel;
 use crate::backend::PhaseView;
 use crate::components::PhaseBadge;
@@ -29,6 +30,8 @@ pub fn PhaseCard(
     may_execute: bool,
     /// Whether the person may sign phases off at all.
     may_approve: bool,
+    /// Whether its locks would be had now, and what asks once more.
+    outlook: (Outlook, Callback<()>),
     /// Loads the page anew.
     reload: Callback<()>,
 ) -> impl IntoView {
@@ -77,6 +80,10 @@ pub fn PhaseCard(
                 .filter(|reason| !reason.is_empty() && may_approve && phase.state == PhaseState::Pending)
                 .map(|reason| {
                     view! { <p class="muted small" data-testid="cannot-approve">{reason}</p> }
+                })}
+            {(phase.state == PhaseState::Pending)
+                .then(|| {
+                    view! { <PhaseOutlook phase=number outlook=outlook.0 ask=outlook.1 /> }
                 })}
             <StartPanel migration_id plan_hash planned phase may_execute reload />
         </article>

@@ -5,5 +5,5 @@ mod phase;
 mod statement;
 
 pub use findings::{FindingActs, Findings};
-pub use phase::{PhaseFacts, PhaseSteps};
+pub use phase::{FactsTime, PhaseFacts, PhaseSteps};
 pub use statement::StatementView;

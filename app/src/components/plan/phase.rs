@@ -6,7 +6,7 @@ use bellows::plan::{Action, PhasePlan, Risk, RollbackMethod, Step};
 use leptos::prelude::*;
 
 use super::StatementView;
-use crate::components::Sql;
+use crate::components::{Sql, Time};
 use crate::text;
 
 /// The phase in a line: kind, gate, tables, time, way back.
@@ -48,6 +48,21 @@ pub fn PhaseFacts(
         {gate.map(|gate| view! { <p class="gate"><strong>"Gate. "</strong>{gate}</p> })}
     }
     .into_any()
+}
+
+/// When the sizes and the speed were looked at that a plan's times rest on.
+#[component]
+pub fn FactsTime(
+    /// Microseconds since 1970; absent where nobody looked.
+    at: Option<i64>,
+) -> impl IntoView {
+    at.map(|at| {
+        view! {
+            <p class="muted small">
+                "Times rest on the target\u{2019}s sizes and speed as of " <Time at /> "."
+            </p>
+        }
+    })
 }
 
 /// What the phase does, what it checks, and how it is taken back.

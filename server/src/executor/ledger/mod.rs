@@ -1,5 +1,6 @@
 //! Executions in Bellows' records on the target: reading them, and every change of their state.
 
+mod measures;
 mod read;
 
 use bellows::document::Engine;
@@ -12,6 +13,7 @@ use crate::target::{Arg, Link, on_conflict, ours};
 
 use super::record::ExecuteError;
 
+pub(super) use measures::{held, keep_measure, measures};
 pub(super) use read::{after, all, before, latest, now, one, steps, undo, walked};
 
 /// How far a step is. A step without a row was never begun.
@@ -349,6 +351,16 @@ pub(super) async fn set_step(
     let sql = ours(engine, &format!("{sql} {conflict}"));
     link.execute(&sql, &[id.into(), step.into(), phase.into(), word.into()])
         .await?;
+    Ok(())
+}
+
+/// Takes the record of a step back that did nothing.
+pub(super) async fn forget_step(link: &mut Link, id: &str, step: &str) -> Result<(), ExecuteError> {
+    let sql = ours(
+        link.engine(),
+        "DELETE FROM {b}step WHERE execution = $1 AND id = $2 AND state = 'intent'",
+    );
+    link.execute(&sql, &[id.into(), step.into()]).await?;
     Ok(())
 }
 

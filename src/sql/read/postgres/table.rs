@@ -306,7 +306,12 @@ fn change(action: &ast::AlterTableAction, table: &TableName) -> Change {
 
 fn repartition(node: &SyntaxNode, how: &str) -> Change {
     Change::Repartition {
-        partitions: tree::inside::<ast::TableNameRef>(node)
+        // Those that are taken; those that are made are named otherwise, or further within.
+        partitions: tree::kids::<ast::TableNameRef>(node)
+            .chain(
+                tree::kids::<ast::TableNameRefList>(node)
+                    .flat_map(|list| tree::kids(list.syntax()).collect::<Vec<_>>()),
+            )
             .map(|table| tree::qualified(table.syntax()))
             .collect(),
         how: how.to_owned(),

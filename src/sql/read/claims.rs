@@ -1,0 +1,127 @@
+//! What others claim of statements without a parser, beside what the tree says: operations of
+//! theirs, and the lexer's reading of SQL that people wrote.
+
+use std::fmt::Write as _;
+
+use super::script;
+use crate::dialect::classify;
+use crate::dialect::statement::Work;
+use crate::document::Engine;
+use crate::operation::{EnableDualWrite, Operation, samples};
+use crate::plan::{Lock, Statement};
+use crate::schema::{TableName, World, sample};
+use crate::sql::script::Context;
+use crate::sql::{Effect, TransactionRule, WorkKind};
+
+/// Statements with a program in them say nothing, and what an operation claims of its own it knows.
+fn differs(statement: &Statement, effect: &Effect) -> Option<String> {
+    if effect.unknown.is_some() {
+        return None;
+    }
+    let strictest = effect.strictest();
+    let mut out = String::new();
+    if statement.lock < strictest.min(effect.main_lock()) {
+        let _ = write!(
+            out,
+            " lock {:?}, the tree {:?};",
+            statement.lock,
+            effect.main_lock()
+        );
+    }
+    if !statement.blocks_reads && effect.blocks.reads {
+        out.push_str(" readers wait;");
+    }
+    if !statement.blocks_writes && effect.blocks.writes {
+        out.push_str(" writers wait;");
+    }
+    if !statement.rewrites_table && effect.does(WorkKind::Rewrite) {
+        out.push_str(" it rewrites;");
+    }
+    if !statement.scans_table && effect.blocks.lastingly() {
+        out.push_str(" it takes long;");
+    }
+    if statement.in_transaction && effect.transaction == TransactionRule::Refused {
+        out.push_str(" no transaction takes it;");
+    }
+    (!out.is_empty()).then(|| format!("{}\n   {out}\n", statement.sql))
+}
+
+#[test]
+fn operations_claim_nothing_milder_than_their_statements() {
+    let schema = sample::schema(Engine::PostgreSql);
+    let touched = [TableName::parse("users"), TableName::parse("teams")];
+    let mut wrong = String::new();
+    let mut count = 0;
+    for operation in samples() {
+        let mut before = World::new(Engine::PostgreSql, Some(&schema), &touched);
+        if matches!(operation, Operation::DisableDualWrite(_)) {
+            let write: Operation = EnableDualWrite::pair("users", "login", "handle").into();
+            write.apply(&mut before).unwrap();
+        }
+        let mut after = before.clone();
+        if operation.apply(&mut after).is_err() {
+            continue;
+        }
+        let (Ok(drafts), Ok(undo)) = (operation.compile(&before), operation.undo(&before)) else {
+            continue;
+        };
+        let mut told = String::new();
+        for draft in drafts.iter().chain(&undo.drafts) {
+            for statement in draft.action.statements() {
+                count += 1;
+                let context = Context {
+                    schema: Some(&schema),
+                    before: Some(&told),
+                    ..Context::default()
+                };
+                let read = script(Engine::PostgreSql, &statement.sql, &context);
+                assert_eq!(read.errors, [], "{}", statement.sql);
+                for reading in &read.statements {
+                    wrong.extend(differs(statement, &reading.effect));
+                }
+                let _ = writeln!(told, "{};", statement.sql);
+            }
+        }
+    }
+    assert!(count > 20 && wrong.is_empty(), "{count}\n{wrong}");
+}
+
+/// The page reads SQL by its leading words: whatever it says must not be milder than the tree.
+#[test]
+fn the_lexers_reading_is_never_milder_than_the_trees() {
+    let list: Vec<serde_json::Value> =
+        serde_norway::from_str(include_str!("../../../tests/locks/postgresql.yaml")).unwrap();
+    let mut wrong = String::new();
+    for row in list {
+        let sql = row["sql"].as_str().unwrap();
+        if sql.starts_with("BEGIN") || row["fails"] == true || row.get("version").is_some() {
+            continue;
+        }
+        let read = script(Engine::PostgreSql, sql, &Context::default());
+        let Some(effect) = read.statements.first().map(|s| &s.effect) else {
+            panic!("{sql}");
+        };
+        if effect.unknown.is_some() {
+            continue;
+        }
+        let facts = classify::statement(Engine::PostgreSql, sql);
+        let milder = (effect.blocks.reads && !facts.lock.blocks_reads())
+            || (effect.blocks.writes && !facts.lock.blocks_writes())
+            || (effect.lock_on(&TableName::parse("t")).unwrap_or(Lock::None) > facts.lock)
+            || (effect.blocks.lastingly() && facts.work == Work::Brief)
+            || (effect.transaction == TransactionRule::Refused && facts.transactional);
+        if milder {
+            let _ = write!(
+                wrong,
+                "{sql}\n   the lexer {:?} {:?} {}; the tree {:?} {:?} {:?}\n",
+                facts.lock,
+                facts.work,
+                facts.transactional,
+                effect.main_lock(),
+                effect.blocks,
+                effect.transaction
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
