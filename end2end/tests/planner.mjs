@@ -91,7 +91,15 @@ async function read(place) {
   const phases = [];
   for (const card of cards) {
     const parts = card.locator(".steps, .checks, .gate, [data-testid=findings]");
-    phases.push((await parts.allTextContents()).map((text) => text.replace(/\s+/g, " ")));
+    // What can be done about a finding depends on who looks, and where.
+    const texts = await parts.evaluateAll((found) =>
+      found.map((part) => {
+        const shown = part.cloneNode(true);
+        for (const act of shown.querySelectorAll(".waive, button")) act.remove();
+        return shown.textContent;
+      }),
+    );
+    phases.push(texts.map((text) => text.replace(/\s+/g, " ")));
   }
   return { hash, phases };
 }
