@@ -1,3 +1,5 @@
+//! Texts of SQLite with a table or a column called otherwise.
+
 use super::*;
 
 fn columns() -> Columns {
