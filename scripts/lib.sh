@@ -103,6 +103,7 @@ cargo_tool() {
 # --- servers for tests, thrown away afterwards ---
 
 # Runs a command as $owner: database servers refuse to run as root.
+# shellcheck disable=SC2154 # the script that makes a server sets it
 as_owner() {
   if [ "$(id -un)" = "$owner" ]; then
     "$@"
@@ -145,8 +146,9 @@ free_port() {
 # start, stop and run of a script that makes a server. It brings: $state, the file
 # for `start`; $variable, which tests read; create, which sets $dir and $port;
 # remove DIR; url.
+# shellcheck disable=SC2154 # that script sets them
 throwaway() {
-  local usage="usage: scripts/$(basename "$0") start|stop|run CMD..." here status=0
+  local usage="usage: scripts/${0##*/} start|stop|run CMD..." here status=0
   case "${1:-}" in
     start)
       [ $# = 1 ] || die "$usage"
