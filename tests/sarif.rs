@@ -70,6 +70,7 @@ fn a_finding_without_a_line_stands_in_the_first_one() {
         line: None,
         column: None,
         statement: None,
+        within: None,
         message: "m".to_owned(),
         recommendation: "r".to_owned(),
         fix: None,

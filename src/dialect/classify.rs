@@ -2,7 +2,10 @@
 
 mod alter_table;
 mod mysql;
+mod plain;
 mod postgres;
+
+pub use plain::is_plain;
 
 use super::lexer::{self, Token};
 use super::split;

@@ -9,6 +9,8 @@ use crate::document::Engine;
 pub struct Piece {
     /// The text, comments included, without the final semicolon.
     pub sql: String,
+    /// Byte offset of its beginning.
+    pub start: usize,
     /// For a transaction of its own: the statements between BEGIN and COMMIT.
     pub inside: Option<Vec<String>>,
 }
@@ -20,25 +22,27 @@ pub fn split(engine: Engine, sql: &str) -> Result<Vec<Piece>, Unclosed> {
     let statements = statements(engine, sql, &tokens);
     let mut pieces = Vec::new();
     let mut rest = statements.into_iter();
-    while let Some(statement) = rest.next() {
+    while let Some((start, statement)) = rest.next() {
         if !opens_transaction(engine, statement) {
             pieces.push(Piece {
                 sql: statement.to_owned(),
+                start,
                 inside: None,
             });
             continue;
         }
         let mut inside = Vec::new();
-        let mut texts = vec![statement];
-        for next in rest.by_ref() {
-            texts.push(next);
+        let mut end = start + statement.len();
+        for (at, next) in rest.by_ref() {
+            end = at + next.len();
             if closes_transaction(engine, next) {
                 break;
             }
             inside.push(next.to_owned());
         }
         pieces.push(Piece {
-            sql: texts.join(";\n"),
+            sql: sql.get(start..end).unwrap_or_default().to_owned(),
+            start,
             inside: Some(inside),
         });
     }
@@ -74,28 +78,30 @@ fn closes_transaction(engine: Engine, sql: &str) -> bool {
     }
 }
 
-fn statements<'a>(engine: Engine, sql: &'a str, tokens: &[Token<'a>]) -> Vec<&'a str> {
+/// The statements, and where each begins.
+fn statements<'a>(engine: Engine, sql: &'a str, tokens: &[Token<'a>]) -> Vec<(usize, &'a str)> {
     let mut out = Vec::new();
     let mut start = 0;
     let mut body = Body::default();
     for token in tokens {
         if token.is_symbol(";") && !body.is_open() {
-            push(engine, &mut out, &sql[start..token.start]);
+            push(engine, &mut out, start, &sql[start..token.start]);
             start = token.end();
             body = Body::default();
         } else if token.counts() {
             body.meet(token);
         }
     }
-    push(engine, &mut out, &sql[start..]);
+    push(engine, &mut out, start, &sql[start..]);
     out
 }
 
-fn push<'a>(engine: Engine, out: &mut Vec<&'a str>, statement: &'a str) {
+fn push<'a>(engine: Engine, out: &mut Vec<(usize, &'a str)>, start: usize, statement: &'a str) {
     let says_something =
         lexer::significant(engine, statement).is_ok_and(|tokens| !tokens.is_empty());
     if says_something {
-        out.push(statement.trim());
+        let blank = statement.len() - statement.trim_start().len();
+        out.push((start + blank, statement.trim()));
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a statement does to the traffic beside it, and how much it has to do.
 
 use crate::estimate::{Estimate, Kind, Load};
-use crate::plan::{Lock, Statement, Wait};
+use crate::plan::{Known, Lock, Statement, Wait};
 
 /// How much of a table a statement reads or writes, the least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,6 +113,9 @@ impl Statement {
             } else {
                 Wait::Patient
             },
+            known: Known::default(),
+            other_locks: Vec::new(),
+            breaks: Vec::new(),
         }
     }
 
@@ -124,6 +127,12 @@ impl Statement {
     /// The same one, which does that to the rows.
     pub fn doing(mut self, kind: Kind, rows: u64) -> Self {
         self.load = Load { kind, rows };
+        self
+    }
+
+    /// The same one, which a person wrote.
+    pub fn written(mut self) -> Self {
+        self.known = Known::Words;
         self
     }
 

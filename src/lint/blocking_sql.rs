@@ -3,7 +3,6 @@
 use super::{Finding, OnDocuments, OnSql, Rule, Severity, Subject, Text};
 use crate::dialect::statement::Work;
 use crate::document::Engine;
-use crate::operation::Operation;
 use crate::plan::Lock;
 use crate::sql::Act;
 
@@ -18,7 +17,7 @@ pub const RULE: Rule = Rule {
         bad: r#"
 - phase: 1
   operations:
-  - { type: custom_sql, sql: "ALTER TABLE users ALTER COLUMN id TYPE bigint", rollbackSql: "SELECT 1" }
+  - { type: custom_sql, sql: "ALTER INDEX users_email_idx SET TABLESPACE fast", rollbackSql: "SELECT 1" }
 "#,
         good: r#"
 - phase: 1
@@ -44,30 +43,25 @@ fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
     if subject.migration.database != Engine::PostgreSql {
         return out;
     }
-    for site in subject.sites() {
-        let Operation::CustomSql(custom) = site.operation else {
-            continue;
-        };
-        for (piece, facts) in custom.statements(site.before.engine) {
-            let known = facts.lock != Lock::Unknown;
-            // A new partition reads nothing but a default one, which `partition-table` makes last.
-            let makes = facts.creates.is_some();
-            if known && !makes && facts.lock.blocks_writes() && facts.work != Work::Brief {
-                let who = if facts.lock.blocks_reads() {
-                    "readers and writers wait"
-                } else {
-                    "writers wait"
-                };
-                out.push(RULE.about(
-                    Some(&site),
-                    format!(
-                        "{who} while it goes through the table ({}): {}",
-                        facts.lock.word(),
-                        super::shortened(&piece.sql)
-                    ),
-                    "use the operation for it (add_index, add_check, add_foreign_key, add_unique, set_not_null), which takes the safe way",
-                ));
-            }
+    for (site, piece, facts) in subject.by_words() {
+        let known = facts.lock != Lock::Unknown;
+        // A new partition reads nothing but a default one, which `partition-table` makes last.
+        let makes = facts.creates.is_some();
+        if known && !makes && facts.lock.blocks_writes() && facts.work != Work::Brief {
+            let who = if facts.lock.blocks_reads() {
+                "readers and writers wait"
+            } else {
+                "writers wait"
+            };
+            out.push(RULE.about(
+                Some(&site),
+                format!(
+                    "{who} while it goes through the table ({}): {}",
+                    facts.lock.word(),
+                    super::shortened(&piece.sql)
+                ),
+                "use the operation for it (add_index, add_check, add_foreign_key, add_unique, set_not_null), which takes the safe way",
+            ));
         }
     }
     out

@@ -3,9 +3,8 @@
 use super::{Finding, OnDocuments, OnSql, Rule, Severity, Subject, Text, fix};
 use crate::dialect::lexer::{self, Token};
 use crate::document::Engine;
-use crate::operation::Operation;
 use crate::schema::{TableName, World};
-use crate::sql::act::TypeChange;
+use crate::sql::act::{TypeChange, Verb};
 use crate::sql::{Act, Breakage};
 
 /// See the module.
@@ -46,24 +45,18 @@ DROP TABLE scratch;
 
 fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
     let mut out = Vec::new();
-    for site in subject.sites() {
-        let Operation::CustomSql(custom) = site.operation else {
-            continue;
-        };
-        let engine = site.before.engine;
-        for (piece, _) in custom.statements(engine) {
-            let inside = piece.inside.as_deref();
-            for sql in inside.unwrap_or(std::slice::from_ref(&piece.sql)) {
-                let tokens = lexer::significant(engine, sql).unwrap_or_default();
-                let Some(what) = destroyed(site.before, &tokens) else {
-                    continue;
-                };
-                out.push(RULE.about(
-                    Some(&site),
-                    format!("it destroys {what}: {}", super::shortened(sql)),
-                    "use drop_table or drop_column, which can save a copy first; or have an approver waive this",
-                ));
-            }
+    for (site, piece, _) in subject.by_words() {
+        let inside = piece.inside.as_deref();
+        for sql in inside.unwrap_or(std::slice::from_ref(&piece.sql)) {
+            let tokens = lexer::significant(site.before.engine, sql).unwrap_or_default();
+            let Some(what) = destroyed(site.before, &tokens) else {
+                continue;
+            };
+            out.push(RULE.about(
+                Some(&site),
+                format!("it destroys {what}: {}", super::shortened(sql)),
+                "use drop_table or drop_column, which can save a copy first; or have an approver waive this",
+            ));
         }
     }
     out
@@ -215,6 +208,20 @@ fn check_sql(text: &Text<'_>) -> Vec<Finding> {
         }
     }
     for spot in text.spots() {
+        let all = if let Act::DropSchemas { cascade, .. } = &spot.reading.act {
+            *cascade
+        } else if let Act::Cluster { verb, kind, .. } = &spot.reading.act {
+            *verb == Verb::Drop && *kind == "database"
+        } else {
+            false
+        };
+        if all {
+            out.push(RULE.on(
+                spot,
+                "it destroys every table in it".to_owned(),
+                "drop the tables one by one, behind a gate, with a saved copy of each",
+            ));
+        }
         let attribute = matches!(
             spot.reading.act,
             Act::AlterType {

@@ -46,8 +46,7 @@ fn check(text: &Text<'_>) -> Vec<Finding> {
             } = hazard
                 && *statement == spot.number
             {
-                let line = text.spot(*since)?.reading.span.line;
-                Some(format!(" on {object} that line {line} took"))
+                Some(format!(" on {object} that {} took", text.named(*since)))
             } else {
                 None
             }

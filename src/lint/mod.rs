@@ -2,6 +2,7 @@
 
 mod fix;
 pub mod page;
+mod raw;
 #[cfg(feature = "sql")]
 mod read;
 pub mod repair;
@@ -13,15 +14,18 @@ mod waive;
 
 use serde::{Deserialize, Serialize};
 
+pub use raw::located;
 #[cfg(feature = "sql")]
 pub use read::{Judged, judge};
 pub use text::{Noted, Spot, Text};
 pub use waive::{adjust, blocks, worst};
 
+use crate::dialect::classify::Facts;
+use crate::dialect::split::Piece;
 use crate::document::{Engine, Migration};
 use crate::estimate::TargetFacts;
 use crate::operation::Operation;
-use crate::plan::PhasePlan;
+use crate::plan::{Known, PhasePlan, Told};
 use crate::schema::{Schema, World};
 
 /// The one list of rules, a module each.
@@ -135,6 +139,9 @@ pub struct Finding {
     /// In a text of SQL: which statement, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub statement: Option<usize>,
+    /// In a document: where it stands in the SQL of its operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Within>,
     /// What is the matter.
     pub message: String,
     /// What to do instead.
@@ -144,6 +151,16 @@ pub struct Finding {
     /// Why it is accepted as it is; absent: nobody said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waived: Option<String>,
+}
+
+/// A place in the SQL of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Within {
+    /// The line, from 1.
+    pub line: usize,
+    /// The character in that line, from 1.
+    pub column: usize,
 }
 
 /// A rule, with the examples that are its tests and its help at once. It judges documents, texts of
@@ -199,9 +216,12 @@ pub struct Subject<'s> {
     pub states: &'s [Vec<World>],
     /// What the phases compile to.
     pub phases: &'s [PhasePlan],
+    /// Their statements, run in mind.
+    pub(crate) told: &'s Told,
 }
 
 /// An operation where it stands.
+#[derive(Clone, Copy)]
 pub struct Site<'s> {
     /// Index of its phase.
     pub phase_index: usize,
@@ -235,6 +255,25 @@ impl<'s> Subject<'s> {
                 )
             })
     }
+
+    /// What people wrote as SQL and no parser has read, by its first words. Where a parser has read
+    /// it, the rules for SQL judge it.
+    pub fn by_words(&self) -> impl Iterator<Item = (Site<'s>, Piece, Facts)> {
+        let words = self.phases.iter().flat_map(|phase| &phase.steps);
+        let unread = words
+            .flat_map(|step| step.action.statements())
+            .any(|statement| statement.known == Known::Words);
+        self.sites().filter(move |_| unread).flat_map(|site| {
+            let reads = if let Operation::CustomSql(custom) = site.operation {
+                custom.statements(site.before.engine)
+            } else {
+                Vec::new()
+            };
+            reads
+                .into_iter()
+                .map(move |(piece, facts)| (site, piece, facts))
+        })
+    }
 }
 
 impl Rule {
@@ -248,6 +287,7 @@ impl Rule {
             line: None,
             column: None,
             statement: None,
+            within: None,
             message,
             recommendation: recommendation.to_owned(),
             fix: None,
@@ -264,12 +304,14 @@ pub fn findings(subject: &Subject<'_>) -> Vec<Finding> {
         .filter_map(|rule| rule.documents.as_ref())
         .flat_map(|half| (half.check)(subject))
         .collect();
+    out.extend(raw::findings(subject));
     let unused = waive::by_document(subject.migration, &mut out);
     out.extend(unused);
     out.sort_by_key(|f| {
         (
             f.phase.unwrap_or(0),
             f.operation.unwrap_or(usize::MAX),
+            f.statement,
             std::cmp::Reverse(f.severity),
         )
     });

@@ -181,6 +181,7 @@ mod tests {
             line: Some(line),
             column: None,
             statement: Some(1),
+            within: None,
             message: "m".into(),
             recommendation: String::new(),
             fix: None,

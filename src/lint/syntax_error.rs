@@ -1,6 +1,6 @@
 //! What cannot be parsed.
 
-use super::{Finding, OnSql, Rule, Severity, Text};
+use super::{Finding, OnSql, Rule, Severity, Spot, Text};
 use crate::document::Engine;
 
 /// See the module.
@@ -25,14 +25,19 @@ ALTER TABLE users ADD COLUMN age int;
 fn check(text: &Text<'_>) -> Vec<Finding> {
     let errors = text.script.errors.iter();
     errors
-        .map(|error| Finding {
-            line: Some(error.line),
-            column: Some(error.column),
-            ..RULE.about(
-                None,
-                error.message.clone(),
-                "correct it; nothing else can be said before that",
-            )
+        .map(|error| {
+            let before = |spot: &Spot<'_>| spot.reading.span.start <= error.at;
+            let spot = text.spots().take_while(before).last();
+            Finding {
+                line: Some(error.line),
+                column: Some(error.column),
+                statement: spot.or(text.spot(0)).map(|spot| spot.number + 1),
+                ..RULE.about(
+                    None,
+                    error.message.clone(),
+                    "correct it; nothing else can be said before that",
+                )
+            }
         })
         .collect()
 }

@@ -2,7 +2,7 @@
 
 use super::{Finding, Rule};
 use crate::dialect::lexer;
-use crate::plan::Lock;
+use crate::plan::{Lock, Place};
 use crate::schema::{Schema, TableName};
 use crate::sql::act::{Change, NewColumn, NewConstraint, NewIndex, Shape, Volatility};
 use crate::sql::{Act, Assumption, Breakage, Reading, Script, WorkKind};
@@ -17,6 +17,8 @@ pub struct Text<'s> {
     pub schema: Option<&'s Schema>,
     /// What the other linter says of it.
     pub noted: &'s [Noted],
+    /// Where its statements stand, where they are a document's.
+    pub(crate) places: Option<&'s [Place]>,
 }
 
 /// What another linter says, of which we have no rule of our own.

@@ -2,7 +2,6 @@
 
 use super::{Finding, OnDocuments, OnSql, Rule, Severity, Subject, Text};
 use crate::document::Engine;
-use crate::operation::Operation;
 use crate::sql::Act;
 use crate::sql::effect::Bound;
 
@@ -40,18 +39,16 @@ UPDATE users SET locale = 'en' WHERE locale IS NULL AND id BETWEEN 1 AND 1000;
 
 fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
     let mut out = Vec::new();
-    for site in subject.sites() {
-        let Operation::CustomSql(custom) = site.operation else {
-            continue;
-        };
-        for (piece, facts) in custom.statements(site.before.engine) {
-            if facts.unbatched {
-                out.push(RULE.about(
-                    Some(&site),
-                    format!("it changes its rows in one go: {}", super::shortened(&piece.sql)),
-                    "use a backfill, which works in short batches; for a DELETE, bound it with LIMIT",
-                ));
-            }
+    for (site, piece, facts) in subject.by_words() {
+        if facts.unbatched {
+            out.push(RULE.about(
+                Some(&site),
+                format!(
+                    "it changes its rows in one go: {}",
+                    super::shortened(&piece.sql)
+                ),
+                "use a backfill, which works in short batches; for a DELETE, bound it with LIMIT",
+            ));
         }
     }
     out

@@ -1,8 +1,8 @@
 //! Custom SQL whose effect cannot be told from its text.
 
 use super::{Finding, OnDocuments, OnSql, Rule, Severity, Subject, Text};
+use crate::dialect::classify::is_plain;
 use crate::document::Engine;
-use crate::operation::Operation;
 use crate::plan::Lock;
 use crate::sql::Unknown;
 
@@ -40,19 +40,22 @@ GRANT SELECT ON users TO reader;
 
 fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
     let mut out = Vec::new();
-    for site in subject.sites() {
-        let Operation::CustomSql(custom) = site.operation else {
+    for (site, piece, facts) in subject.by_words() {
+        let (why, instead) = if facts.lock == Lock::Unknown {
+            (
+                "nobody can tell what this locks",
+                "write it as operations, or as plain statements; or have an approver waive this",
+            )
+        } else if !is_plain(site.before.engine, &piece) {
+            (
+                "its first words do not tell whether this does harm",
+                "let it be parsed: the server does, and so does `bellows migrate verify`",
+            )
+        } else {
             continue;
         };
-        for (piece, facts) in custom.statements(site.before.engine) {
-            if facts.lock == Lock::Unknown {
-                out.push(RULE.about(
-                    Some(&site),
-                    format!("nobody can tell what this locks: {}", super::shortened(&piece.sql)),
-                    "write it as operations, or as plain statements; or have an approver waive this",
-                ));
-            }
-        }
+        let shown = super::shortened(&piece.sql);
+        out.push(RULE.about(Some(&site), format!("{why}: {shown}"), instead));
     }
     out
 }

@@ -11,8 +11,10 @@ use crate::dialect::split::{self, Piece};
 use crate::dialect::statement::Work;
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::estimate::ASSUMED_ROWS;
-use crate::plan::{Action, Statement};
+use crate::plan::{Action, Lock, Statement};
 use crate::schema::{Refusal, TableName, World};
+use crate::sql::state::State;
+use crate::sql::{self, Act, Context, Effect, TransactionRule};
 
 /// Runs statements as written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,14 +80,95 @@ fn read(engine: Engine, field: &'static str, sql: &str) -> Result<Vec<Read>, Ref
         .collect())
 }
 
+/// The same, with what the parsers say of each statement in place of what its first words say,
+/// where they are at hand and can tell; and the tables that it locks beside its own.
+fn read_in(
+    world: &World,
+    field: &'static str,
+    sql: &str,
+) -> Result<Vec<(Piece, Facts, Vec<TableName>)>, Refusal> {
+    let reads = read(world.engine, field, sql)?;
+    let context = Context {
+        version: Some(world.version),
+        ..Context::default()
+    };
+    let state = State::new(world.engine, &context);
+    Ok(reads
+        .into_iter()
+        .map(|(piece, facts)| {
+            let parsed = if world.by_words {
+                None
+            } else {
+                sql::raw(world.engine, &piece.sql)
+            };
+            let statements = parsed.iter().flat_map(|parsed| &parsed.statements);
+            let effects: Vec<(&Act, Effect)> = statements
+                .map(|(_, act)| (act, sql::effect_of(act, &state)))
+                .collect();
+            let (facts, others) = judged(&piece, facts, &effects);
+            (piece, facts, others)
+        })
+        .collect())
+}
+
+/// What the first words say of a piece, corrected by what its statements do; and the tables that
+/// these lock beside its own.
+fn judged(
+    piece: &Piece,
+    mut facts: Facts,
+    statements: &[(&Act, Effect)],
+) -> (Facts, Vec<TableName>) {
+    let effects = || statements.iter().map(|(_, effect)| effect);
+    let alone = effects().any(|effect| effect.transaction != TransactionRule::Allowed);
+    if statements.is_empty() || effects().any(|effect| effect.unknown.is_some()) {
+        if !statements.is_empty() {
+            facts.lock = Lock::Unknown;
+            facts.changes_schema = true;
+        }
+        facts.transactional &= !alone;
+        return (facts, Vec::new());
+    }
+    facts.lock = effects().map(Effect::strictest).max().unwrap_or(facts.lock);
+    facts.transactional = piece.inside.is_none() && !alone;
+    facts.changes_schema = effects().any(|effect| effect.changes_schema);
+    let made: Vec<&TableName> = effects().flat_map(|effect| &effect.creates).collect();
+    let mut tables: Vec<TableName> = facts.table.iter().cloned().collect();
+    for (_, effect) in statements.iter().filter(|(act, _)| !is_about_view(act)) {
+        for lock in effect.locks.iter().filter(|l| !l.lock.only_reads()) {
+            if let Some(table) = lock.object.table()
+                && !made.contains(&table)
+                && !tables.contains(table)
+            {
+                tables.push(table.clone());
+            }
+        }
+    }
+    if facts.table.is_none() && !tables.is_empty() {
+        facts.table = Some(tables.remove(0));
+    } else if !tables.is_empty() {
+        tables.remove(0);
+    }
+    (facts, tables)
+}
+
+fn is_about_view(act: &Act) -> bool {
+    matches!(
+        act,
+        Act::CreateView { .. }
+            | Act::DropViews { .. }
+            | Act::AlterView { .. }
+            | Act::RefreshView { .. }
+    )
+}
+
 /// The drafts of a text: statements that may share a transaction share one, the others run alone.
 fn drafts(world: &World, field: &'static str, sql: &str) -> Result<Vec<Draft>, Refusal> {
     let mut drafts: Vec<Draft> = Vec::new();
     let mut open = false;
-    for (piece, facts) in read(world.engine, field, sql)? {
+    for (piece, facts, others) in read_in(world, field, sql)? {
         let rows = facts.table.as_ref().map_or(ASSUMED_ROWS, |t| world.rows(t));
-        let statement = Statement::new(piece.sql.clone(), facts.lock, facts.work, rows);
-        let tables: Vec<TableName> = facts.table.iter().cloned().collect();
+        let statement = Statement::new(piece.sql.clone(), facts.lock, facts.work, rows).written();
+        let tables: Vec<TableName> = facts.table.iter().cloned().chain(others).collect();
         let title = title(&piece.sql);
         if !facts.transactional {
             open = false;
@@ -231,11 +314,11 @@ impl Behave for CustomSql {
     }
 
     fn apply(&self, world: &mut World) -> Result<(), Refusal> {
-        let reads = read(world.engine, "sql", &self.sql)?;
+        let reads = read_in(world, "sql", &self.sql)?;
         if let Some(sql) = &self.rollback_sql {
             read(world.engine, "rollbackSql", sql)?;
         }
-        if reads.iter().any(|(_, facts)| facts.changes_schema) {
+        if reads.iter().any(|(_, facts, _)| facts.changes_schema) {
             world.loosen();
         }
         Ok(())
@@ -249,10 +332,9 @@ impl Behave for CustomSql {
         if let Some(sql) = &self.rollback_sql {
             return Ok(Undo::whole(drafts(before, "rollbackSql", sql)?));
         }
-        let only_reads = self
-            .statements(before.engine)
+        let only_reads = read_in(before, "sql", &self.sql)?
             .iter()
-            .all(|(_, facts)| facts.lock.only_reads() && !facts.changes_schema);
+            .all(|(_, facts, _)| facts.lock.only_reads() && !facts.changes_schema);
         Ok(Undo {
             drafts: Vec::new(),
             loss: if only_reads {

@@ -23,7 +23,7 @@ mod shadow;
 mod sqlite;
 mod swap;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// The one list of operations: from it come the modules, the enum and the dispatch.
 macro_rules! operations {

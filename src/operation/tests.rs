@@ -8,7 +8,7 @@ use crate::estimate::Kind;
 use crate::schema::{World, sample};
 
 /// The sample's world, with a dual write on users.login and users.handle where it is asked for.
-fn world(engine: Engine, live: bool, in_step: bool) -> World {
+pub(crate) fn world(engine: Engine, live: bool, in_step: bool) -> World {
     let schema = sample::schema(engine);
     let users = TableName::parse("users");
     let touched = [users.clone(), TableName::parse("teams")];
@@ -23,7 +23,7 @@ fn world(engine: Engine, live: bool, in_step: bool) -> World {
 }
 
 /// What the sample stands on: a copy in the making, or one that is kept in step.
-fn stage(operation: &Operation, world: &mut World) {
+pub(crate) fn stage(operation: &Operation, world: &mut World) {
     let copies = matches!(
         operation,
         Operation::CopyTable(_) | Operation::SwapTables(_)

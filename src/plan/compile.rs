@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::doomed::doomed;
-use super::{PhasePlan, Plan, PlannedCheck, Risk, RollbackMethod, Step, check, hash};
+use super::{PhasePlan, Plan, PlannedCheck, Risk, RollbackMethod, Step, check, effects, hash};
 use crate::document::{self, Migration, Phase, Problem};
 use crate::estimate::{self, Span, TargetFacts};
 use crate::lint::{self, Subject};
@@ -29,6 +29,16 @@ pub fn plan_with(
     schema: Option<&Schema>,
     facts: Option<&TargetFacts>,
 ) -> Result<Plan, Vec<Problem>> {
+    planned(migration, schema, facts, false)
+}
+
+/// The same; `by_words` leaves the parsers out where they are at hand.
+pub(crate) fn planned(
+    migration: &Migration,
+    schema: Option<&Schema>,
+    facts: Option<&TargetFacts>,
+    by_words: bool,
+) -> Result<Plan, Vec<Problem>> {
     let engine = migration.database;
     if let Some(schema) = schema.filter(|s| s.engine != engine) {
         return Err(vec![Problem {
@@ -43,6 +53,7 @@ pub fn plan_with(
         }]);
     }
     let mut world = World::new(engine, schema, &touched(migration));
+    world.by_words = by_words;
     world.doom(doomed(migration));
     let mut compiler = Compiler {
         world,
@@ -58,6 +69,13 @@ pub fn plan_with(
     if !compiler.problems.is_empty() {
         return Err(compiler.problems);
     }
+    let told = effects::tell(
+        migration,
+        schema,
+        compiler.world.version,
+        compiler.world.by_words,
+        &mut phases,
+    );
     estimate::estimate(engine, &mut phases, schema, facts);
     let findings = lint::findings(&Subject {
         migration,
@@ -65,6 +83,7 @@ pub fn plan_with(
         facts,
         states: &compiler.states,
         phases: &phases,
+        told: &told,
     });
     Ok(Plan {
         migration: migration.name.clone(),
@@ -77,6 +96,16 @@ pub fn plan_with(
         phases,
         findings,
     })
+}
+
+impl Plan {
+    /// States how long everything takes anew, from what the target holds by now. Nothing else of the
+    /// plan changes, and so its hash does not.
+    pub fn estimate_anew(&mut self, schema: Option<&Schema>, facts: &TargetFacts) {
+        estimate::estimate(self.database, &mut self.phases, schema, Some(facts));
+        self.estimate = self.phases.iter().map(|phase| phase.estimate).sum();
+        self.facts_read_at = Some(facts.read_at);
+    }
 }
 
 /// Every table that the document names.

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Action, COMPILER_VERSION, PhasePlan, Step};
+use super::{Action, COMPILER_VERSION, Known, PhasePlan, Step};
 use crate::document::Engine;
 use crate::estimate::{Estimate, Load};
 
@@ -31,13 +31,16 @@ pub(super) fn plan_hash(engine: Engine, version: u32, phases: &[PhasePlan]) -> S
 }
 
 /// The steps without what follows the number of rows and the target's speed, which change by
-/// themselves.
+/// themselves, and without what is worked out from the statements beside their own locks.
 fn lasting(steps: &[Step]) -> Vec<Step> {
     let mut steps = steps.to_vec();
     for step in &mut steps {
         for statement in step.action.statements_mut() {
             statement.load = Load::default();
             statement.estimate = Estimate::default();
+            statement.known = Known::default();
+            statement.other_locks.clear();
+            statement.breaks.clear();
         }
         match &mut step.action {
             Action::Backfill(fill) => fill.estimated_rows = 0,

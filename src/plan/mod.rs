@@ -6,6 +6,7 @@ mod check;
 mod compile;
 mod copy;
 mod doomed;
+mod effects;
 mod hash;
 mod kind;
 pub mod text;
@@ -13,16 +14,20 @@ pub mod wire;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(all(test, feature = "sql"))]
+pub(crate) use compile::planned;
 pub use compile::{plan, plan_with};
 pub use copy::{RowLock, TableCopy};
+pub(crate) use effects::{Place, Told};
 
 use crate::document::{Check, Engine, Expect, Gate, PhaseKind};
 use crate::estimate::{Estimate, Load, Span};
 use crate::lint::Finding;
 use crate::schema::TableName;
+use crate::sql::{Breakage, Role};
 
 /// Changes whenever the same document would compile to other statements; part of a plan's hash.
-pub const COMPILER_VERSION: u32 = 2;
+pub const COMPILER_VERSION: u32 = 3;
 
 /// A lock on a table, weakest first within an engine. SQLite has one word of its own, for its
 /// writers take the whole file; MySQL and MariaDB have those of their metadata locks.
@@ -92,6 +97,45 @@ pub enum Wait {
     Patient,
 }
 
+/// How it is known what a statement does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Known {
+    /// An operation sends it, and says so.
+    #[default]
+    Operation,
+    /// A person wrote it, and it was read by its first words: what is said of it is the worst that
+    /// these allow.
+    Words,
+    /// A person wrote it, and a parser read it.
+    Parsed,
+}
+
+impl Known {
+    fn is_operation(&self) -> bool {
+        *self == Known::Operation
+    }
+}
+
+/// A lock that a statement takes beside the one on its table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OtherLock {
+    /// Its name, or what it is to the table: `tables that users references`.
+    pub object: String,
+    /// What it is to the statement.
+    pub role: Role,
+    /// How it is locked.
+    pub lock: Lock,
+}
+
+impl OtherLock {
+    /// `teams: SHARE ROW EXCLUSIVE`.
+    pub fn words(&self) -> String {
+        format!("{}: {}", self.object, self.lock.word())
+    }
+}
+
 /// One statement as it will be sent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -118,6 +162,15 @@ pub struct Statement {
     pub estimate: Estimate,
     /// How it waits for its lock. Not on the wire of `plan`.
     pub wait: Wait,
+    /// How it is known what it does.
+    #[serde(default, skip_serializing_if = "Known::is_operation")]
+    pub known: Known,
+    /// What it locks beside its table; known once the plan is whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_locks: Vec<OtherLock>,
+    /// What of running applications it breaks; likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub breaks: Vec<Breakage>,
 }
 
 impl Statement {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Plan, Statement};
+use super::{OtherLock, Plan, Statement};
 use crate::estimate::{Kind, range, rests_on};
 use crate::lint::{Finding, Severity};
 use crate::run::{Forecast, Prospect};
@@ -92,6 +92,14 @@ fn render_plan(out: &mut String, plan: &Plan) -> std::fmt::Result {
             let sql = statement.sql.replace('\n', "\n     ");
             writeln!(out, "  {}. {sql}", number + 1)?;
             writeln!(out, "     {}", effect(statement))?;
+            if !statement.other_locks.is_empty() {
+                let locks: Vec<String> =
+                    statement.other_locks.iter().map(OtherLock::words).collect();
+                writeln!(out, "     also locks {}", locks.join("; "))?;
+            }
+            for breakage in &statement.breaks {
+                writeln!(out, "     {} {breakage}", sign(Severity::Warning))?;
+            }
             if statement.load.kind != Kind::Brief {
                 writeln!(out, "     {}", rests_on(statement))?;
             }
@@ -183,6 +191,10 @@ fn sign(severity: Severity) -> char {
 
 fn place(finding: &Finding) -> String {
     match (finding.phase, finding.line) {
+        // An operation may hold many statements.
+        (Some(phase), Some(line)) if finding.statement.is_some() => {
+            format!("Phase {phase}, line {line}: {}", finding.message)
+        }
         (Some(phase), _) => format!("Phase {phase}: {}", finding.message),
         (None, Some(line)) => format!("Line {line}: {} [{}]", finding.message, finding.rule),
         (None, None) => finding.message.clone(),

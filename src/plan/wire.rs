@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-use super::{PhasePlan, Plan, Risk, RollbackMethod, Statement, Step};
+use super::{OtherLock, PhasePlan, Plan, Risk, RollbackMethod, Statement, Step};
 use crate::document::{Check, Engine, Gate, PhaseKind};
 use crate::estimate::{Span, rests_on};
 use crate::lint::Finding;
 use crate::plan::Lock;
 use crate::run::Forecast;
-use crate::sql::{Breakage, Role};
+use crate::sql::Breakage;
 
 /// What `plan --format json` prints.
 #[derive(Clone, Debug, Serialize)]
@@ -65,48 +65,12 @@ struct StatementJson<'p> {
     #[serde(flatten)]
     estimate: SpanJson,
     estimate_rests_on: String,
-    /// What it locks beside its table, where the parsers are at hand.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    other_locks: Vec<LockJson>,
-    /// What of running applications it breaks, likewise.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    breaks: Vec<Breakage>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct LockJson {
-    /// Its name, or what it is to the table: `tables that users references`.
-    object: String,
-    role: Role,
-    lock: Lock,
-}
-
-/// What a statement locks beside its table, and what it breaks. A statement that nobody can read
-/// says nothing here: its lock is told as unknown.
-#[cfg(feature = "sql")]
-fn beside(engine: Engine, sql: &str) -> (Vec<LockJson>, Vec<Breakage>) {
-    let script = crate::sql::script(engine, sql, &crate::sql::Context::default());
-    let mut locks = Vec::new();
-    let mut breaks = Vec::new();
-    for reading in script.statements {
-        if reading.effect.unknown.is_some() {
-            continue;
-        }
-        let others = reading.effect.locks.into_iter();
-        locks.extend(others.filter(|l| l.role != Role::Itself).map(|l| LockJson {
-            object: l.object.to_string(),
-            role: l.role,
-            lock: l.lock,
-        }));
-        breaks.extend(reading.effect.breaks);
-    }
-    (locks, breaks)
-}
-
-#[cfg(not(feature = "sql"))]
-fn beside(_engine: Engine, _sql: &str) -> (Vec<LockJson>, Vec<Breakage>) {
-    (Vec::new(), Vec::new())
+    /// What it locks beside its table.
+    #[serde(skip_serializing_if = "<[OtherLock]>::is_empty")]
+    other_locks: &'p [OtherLock],
+    /// What of running applications it breaks.
+    #[serde(skip_serializing_if = "<[Breakage]>::is_empty")]
+    breaks: &'p [Breakage],
 }
 
 /// Milliseconds; `estimatedMs` is what others read since the beginning.
@@ -147,11 +111,7 @@ impl<'p> From<&'p Plan> for PlanJson<'p> {
             hash: &plan.hash,
             estimate: plan.estimate.into(),
             facts_read_at: plan.facts_read_at.map(|us| us / 1_000),
-            phases: plan
-                .phases
-                .iter()
-                .map(|phase| PhaseJson::of(plan.database, phase))
-                .collect(),
+            phases: plan.phases.iter().map(PhaseJson::of).collect(),
             findings: &plan.findings,
             safe: plan.safe,
             forecast: None,
@@ -160,7 +120,7 @@ impl<'p> From<&'p Plan> for PlanJson<'p> {
 }
 
 impl<'p> PhaseJson<'p> {
-    fn of(engine: Engine, phase: &'p PhasePlan) -> Self {
+    fn of(phase: &'p PhasePlan) -> Self {
         Self {
             phase: phase.phase,
             kind: phase.kind,
@@ -168,8 +128,7 @@ impl<'p> PhaseJson<'p> {
             estimate: phase.estimate.into(),
             gate: phase.gate.as_ref(),
             statements: statements(&phase.steps)
-                .map(|(operation, s)| (operation, s, beside(engine, &s.sql)))
-                .map(|(operation, s, (other_locks, breaks))| StatementJson {
+                .map(|(operation, s)| StatementJson {
                     sql: &s.sql,
                     operation,
                     lock: s.lock,
@@ -180,8 +139,8 @@ impl<'p> PhaseJson<'p> {
                     in_transaction: s.in_transaction,
                     estimate: s.estimate.span.into(),
                     estimate_rests_on: rests_on(s),
-                    other_locks,
-                    breaks,
+                    other_locks: &s.other_locks,
+                    breaks: &s.breaks,
                 })
                 .collect(),
             rollback: statements(&phase.rollback)

@@ -52,6 +52,8 @@ pub struct World {
     pub version: u32,
     /// Whether a live schema was given.
     pub live: bool,
+    /// Whether SQL that people wrote is read by its first words, the parsers being left out.
+    pub by_words: bool,
     /// Whether custom SQL may have made what is not known.
     pub(super) loose: bool,
     pub(super) tables: BTreeMap<TableName, Table>,
@@ -128,6 +130,7 @@ impl World {
             engine,
             version: known.version,
             live: schema.is_some(),
+            by_words: false,
             loose: false,
             whole: tables.keys().cloned().collect(),
             tables,

@@ -147,3 +147,115 @@ pub enum Breakage {
         table: TableName,
     },
 }
+
+impl std::fmt::Display for Breakage {
+    /// Who runs into it, and how, in a few words.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Breakage::PreparedSelect { table } => {
+                write!(
+                    f,
+                    "prepared SELECT * from {table} fails once per connection"
+                )
+            }
+            Breakage::OnConflict { table, name } => {
+                write!(
+                    f,
+                    "INSERT INTO {table} ... ON CONFLICT that relies on {name} fails"
+                )
+            }
+            Breakage::InsertWithout { table, column } => {
+                write!(f, "INSERT INTO {table} that leaves {column} out fails")
+            }
+            Breakage::DefaultChanged { table, column } => {
+                write!(
+                    f,
+                    "INSERT INTO {table} without {column} gets another value, or none"
+                )
+            }
+            Breakage::ColumnGone {
+                table,
+                column,
+                renamed_to: None,
+            } => write!(f, "code that uses {table}.{column} fails"),
+            Breakage::ColumnGone {
+                table,
+                column,
+                renamed_to: Some(to),
+            } => write!(
+                f,
+                "code that uses {table}.{column}, which is then called {to}, fails"
+            ),
+            Breakage::TableGone {
+                table,
+                renamed_to: None,
+            } => write!(f, "code that uses {table} fails"),
+            Breakage::TableGone {
+                table,
+                renamed_to: Some(to),
+            } => write!(
+                f,
+                "code that uses {table}, which is then called {to}, fails"
+            ),
+            Breakage::ObjectGone {
+                kind,
+                name,
+                renamed_to: None,
+            } => write!(f, "code that uses the {kind} {name} fails"),
+            Breakage::ObjectGone {
+                kind,
+                name,
+                renamed_to: Some(to),
+            } => write!(
+                f,
+                "code that uses the {kind} {name}, which is then called {to}, fails"
+            ),
+            Breakage::RowsGone { table } => write!(f, "the rows of {table} are gone"),
+            Breakage::PrivilegesRevoked { object } => {
+                write!(f, "privileges on {object} are taken away")
+            }
+            Breakage::RowsHidden { table } => {
+                write!(f, "everybody but the owner of {table} sees no row of it")
+            }
+            Breakage::PolicyChanged { table } => {
+                write!(
+                    f,
+                    "which rows of {table} are seen and may be written changes"
+                )
+            }
+            Breakage::StricterConstraint { table, constraint } => {
+                write!(f, "writes to {table} that {constraint} forbids fail")
+            }
+            Breakage::TypeChanged { table, column } => {
+                write!(f, "code that takes {table}.{column} for what it was fails")
+            }
+            Breakage::GenerationChanged { table, column } => {
+                write!(
+                    f,
+                    "INSERT INTO {table} that gives {column}, or leaves it out, fails"
+                )
+            }
+            Breakage::FunctionChanged { name } => write!(f, "what {name} gives changes"),
+            Breakage::ViewChanged { view } => write!(f, "what {view} shows changes"),
+            Breakage::EnumValueRenamed { name, value } => {
+                write!(f, "code that uses the value {value} of {name} fails")
+            }
+            Breakage::TriggersOff { table } => {
+                write!(f, "triggers of {table} no longer run")
+            }
+            Breakage::TriggerAdded { table } => {
+                write!(f, "each write to {table} runs a trigger or a rule more")
+            }
+            Breakage::ConstraintGone { table, constraint } => {
+                write!(f, "{constraint} of {table} is no longer kept")
+            }
+            Breakage::IndexGone { index } => write!(f, "queries that rely on {index} get slow"),
+            Breakage::NotLogged { table } => {
+                write!(
+                    f,
+                    "the rows of {table} do not outlive a crash, and are not on replicas"
+                )
+            }
+        }
+    }
+}

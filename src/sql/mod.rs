@@ -2,9 +2,9 @@
 //! do together.
 //!
 //! What is found out is plain data, and so are the rules by which locks follow from what a statement
-//! says: an operation's own statements are judged by the same ones as a file's. Only the parsers,
-//! which make [`act::Act`]s of a text, are behind the feature `sql`: the page leaves them off and asks
-//! the server.
+//! says: an operation's own statements are judged by the same ones as a file's. The parsers of what
+//! people write are behind the feature `sql`: the page leaves them off and asks the server. What
+//! operations send has so few forms that it is read without them.
 
 pub mod act;
 pub mod breakage;
@@ -27,10 +27,10 @@ pub use object::{Object, ObjectLock, Role};
 pub use script::{Context, Reading, Script, Span, SyntaxError};
 pub use unknown::{Assumption, Failure, Unknown};
 
-#[cfg(feature = "sql")]
 mod read;
 #[cfg(feature = "sql")]
 pub use read::script;
+pub(crate) use read::{new_labels, own, raw};
 
 use crate::document::Engine;
 

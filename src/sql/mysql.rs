@@ -164,17 +164,29 @@ pub(super) fn effect(act: &Act, state: &State<'_>) -> Effect {
         }
         Act::DropViews {
             views, if_exists, ..
-        } => commits(Effect {
-            breaks: views
-                .iter()
-                .filter(|view| !(*if_exists && state.is_live() && state.view(view).is_none()))
-                .map(|view| Breakage::TableGone {
-                    table: view.clone(),
-                    renamed_to: None,
-                })
-                .collect(),
-            ..Effect::default()
-        }),
+        } => {
+            let there =
+                |view: &&TableName| !(*if_exists && state.is_live() && state.view(view).is_none());
+            let dropped = || views.iter().filter(there);
+            commits(Effect {
+                locks: dropped()
+                    .map(|view| ObjectLock {
+                        object: Object::View(view.clone()),
+                        role: Role::Itself,
+                        lock: Lock::MetadataExclusive,
+                        made_here: false,
+                    })
+                    .collect(),
+                blocks: MOMENT,
+                breaks: dropped()
+                    .map(|view| Breakage::TableGone {
+                        table: view.clone(),
+                        renamed_to: None,
+                    })
+                    .collect(),
+                ..Effect::default()
+            })
+        }
         Act::CreateFunction { name, replace, .. } => {
             let breaks = replace.then(|| Breakage::FunctionChanged {
                 name: name.to_string(),

@@ -2,24 +2,56 @@
 
 mod column;
 mod cursor;
+#[cfg(feature = "sql")]
 mod cut;
+#[cfg(feature = "sql")]
 mod functions;
+#[cfg(feature = "sql")]
 mod guard;
 mod mysql;
+mod own;
+#[cfg(feature = "sql")]
 mod postgres;
+#[cfg(feature = "sql")]
 mod rows;
 mod sqlite;
 
+pub(crate) use own::own;
+
 use super::act::{Act, TypeChange};
-use super::script::{Context, Script, Span, SyntaxError};
-use super::simulate::{Parsed, simulate_after};
+#[cfg(feature = "sql")]
+use super::script::Context;
+use super::script::Script;
+#[cfg(feature = "sql")]
+use super::script::{Span, SyntaxError};
+use super::simulate::Parsed;
 use super::unknown::{Failure, Unknown};
 use crate::document::Engine;
 
+/// What people wrote, read by the parsers; nothing where they are left off.
+pub(crate) fn raw(engine: Engine, text: &str) -> Option<Parsed> {
+    #[cfg(feature = "sql")]
+    return Some(parse(engine, text));
+    #[cfg(not(feature = "sql"))]
+    {
+        let _ = (engine, text);
+        None
+    }
+}
+
+/// A statement that reads or changes rows: the parsers' part.
+fn rows_act(c: cursor::Cursor<'_, '_>) -> Act {
+    #[cfg(feature = "sql")]
+    return rows::act(c);
+    #[cfg(not(feature = "sql"))]
+    return unknown(&c);
+}
+
 /// Reads a text of statements: what each does, and what they do together.
+#[cfg(feature = "sql")]
 pub fn script(engine: Engine, text: &str, context: &Context<'_>) -> Script {
     let before = context.before.map(|sql| parse(engine, sql));
-    let mut script = simulate_after(
+    let mut script = super::simulate::simulate_after(
         engine,
         before.unwrap_or_default(),
         parse(engine, text),
@@ -33,7 +65,7 @@ pub fn script(engine: Engine, text: &str, context: &Context<'_>) -> Script {
 
 /// What ADD VALUE adds to an enum cannot be used in the transaction that adds it, wherever a
 /// statement spells it.
-fn new_labels(text: &str, script: &mut Script) {
+pub(crate) fn new_labels(text: &str, script: &mut Script) {
     let mut fresh: Vec<(usize, String)> = Vec::new();
     for reading in &mut script.statements {
         let Some(transaction) = reading.transaction else {
@@ -59,6 +91,7 @@ fn new_labels(text: &str, script: &mut Script) {
 }
 
 /// The statements of a text, and where it cannot be parsed.
+#[cfg(feature = "sql")]
 pub fn parse(engine: Engine, text: &str) -> Parsed {
     match engine {
         Engine::PostgreSql => postgres::parse(text),
@@ -75,11 +108,13 @@ fn unknown(c: &cursor::Cursor<'_, '_>) -> Act {
 }
 
 /// Where the lines of a text begin.
+#[cfg(feature = "sql")]
 pub(super) struct Lines<'t> {
     text: &'t str,
     starts: Vec<usize>,
 }
 
+#[cfg(feature = "sql")]
 impl<'t> Lines<'t> {
     /// Looks through a text.
     pub(super) fn of(text: &'t str) -> Self {
@@ -143,8 +178,8 @@ impl<'t> Lines<'t> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "sql"))]
 mod tests;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "sql"))]
 mod claims;

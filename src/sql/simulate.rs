@@ -46,7 +46,8 @@ impl<'s> Open<'s> {
     }
 }
 
-struct Run<'s> {
+/// Statements that are run in mind, one after the other.
+pub struct Simulation<'s> {
     state: State<'s>,
     open: Option<Open<'s>>,
     script: Script,
@@ -64,51 +65,99 @@ pub fn simulate_after(
     parsed: Parsed,
     context: &Context<'_>,
 ) -> Script {
-    let mut state = State::new(engine, context);
-    for (at, (_, act)) in before.statements.iter().enumerate() {
-        state.apply(act, at);
-    }
-    state.settle();
-    let mut run = Run {
-        script: Script {
-            engine,
-            version: state.version,
-            statements: Vec::new(),
-            transactions: Vec::new(),
-            hazards: Vec::new(),
-            errors: parsed.errors,
-        },
-        open: context.in_transaction.then(|| Open::at(0, &state, true)),
-        state,
-    };
+    let mut run = Simulation::new(engine, before, context);
+    run.script.errors = parsed.errors;
+    run.script.statements.reserve(parsed.statements.len());
     for (span, act) in parsed.statements {
         run.statement(span, act);
     }
-    let last = run.script.statements.len().saturating_sub(1);
-    if let Some(open) = run.open.take()
-        && !run.script.statements.is_empty()
-    {
-        if !open.around {
-            run.script.hazards.push(Hazard::NeverEnded {
-                statement: open.first,
-            });
-        }
-        run.script.transactions.push(Transaction {
-            first: open.first,
-            last,
-            end: if open.around {
-                TransactionEnd::Around
-            } else {
-                TransactionEnd::Open
-            },
-        });
-    }
-    hazard::between(&mut run.script);
-    run.script
+    run.finish()
 }
 
-impl Run<'_> {
-    fn statement(&mut self, span: Span, act: Act) {
+impl<'s> Simulation<'s> {
+    /// Before the first statement, in the world that those before it have made.
+    pub fn new(engine: Engine, before: Parsed, context: &Context<'s>) -> Self {
+        let mut state = State::new(engine, context);
+        for (at, (_, act)) in before.statements.iter().enumerate() {
+            state.apply(act, at);
+        }
+        state.settle();
+        Self {
+            script: Script {
+                engine,
+                version: state.version,
+                statements: Vec::new(),
+                transactions: Vec::new(),
+                hazards: Vec::new(),
+                errors: Vec::new(),
+            },
+            open: context.in_transaction.then(|| Open::at(0, &state, true)),
+            state,
+        }
+    }
+
+    /// A simulation that goes on from the world of this one, and knows nothing of its statements.
+    pub fn aside(&self) -> Self {
+        Self {
+            state: self.state.clone(),
+            open: None,
+            script: Script {
+                statements: Vec::new(),
+                transactions: Vec::new(),
+                hazards: Vec::new(),
+                errors: Vec::new(),
+                ..self.script
+            },
+        }
+    }
+
+    /// The world that the statements so far have left.
+    pub fn state(&self) -> &State<'s> {
+        &self.state
+    }
+
+    /// The statements so far.
+    pub fn statements(&self) -> &[Reading] {
+        &self.script.statements
+    }
+
+    /// From here on applications use the tables that were made.
+    pub fn deploy(&mut self) {
+        self.state.deploy();
+    }
+
+    /// Notes where a text cannot be parsed.
+    pub fn errors(&mut self, errors: impl IntoIterator<Item = SyntaxError>) {
+        self.script.errors.extend(errors);
+    }
+
+    /// What all of them did.
+    pub fn finish(mut self) -> Script {
+        let last = self.script.statements.len().saturating_sub(1);
+        if let Some(open) = self.open.take()
+            && !self.script.statements.is_empty()
+        {
+            if !open.around {
+                self.script.hazards.push(Hazard::NeverEnded {
+                    statement: open.first,
+                });
+            }
+            self.script.transactions.push(Transaction {
+                first: open.first,
+                last,
+                end: if open.around {
+                    TransactionEnd::Around
+                } else {
+                    TransactionEnd::Open
+                },
+            });
+        }
+        hazard::between(&mut self.script);
+        self.script
+    }
+
+    /// The next statement.
+    pub fn statement(&mut self, span: Span, act: Act) {
         let at = self.script.statements.len();
         let mut effect = super::effect_of(&act, &self.state);
         if let Act::Transaction(control) = &act {

@@ -27,7 +27,7 @@ pub(super) fn effect(act: &Act, state: &State<'_>) -> Effect {
             if !there {
                 effect.creates.push(new.name.clone());
             }
-            for read in new.query.iter().flatten() {
+            for read in new.query.iter().flatten().filter(|_| !new.no_data) {
                 grow(&mut effect, WorkKind::ChangeRows, read, state);
             }
             effect

@@ -46,8 +46,10 @@ pub struct State<'s> {
     types: BTreeSet<TableName>,
     /// Those of them that were there before the text.
     older_types: BTreeSet<TableName>,
-    /// Functions that the text has made.
+    /// Functions that the text has made, or the SQL before it.
     functions: BTreeMap<TableName, Volatility>,
+    /// Those of them that were there before the text.
+    older_functions: BTreeSet<TableName>,
     /// Labels that were added to enums in the transaction that is open.
     pub new_labels: BTreeSet<String>,
     /// Constraints that were added in the transaction that is open, and by which statement.
@@ -76,6 +78,7 @@ impl<'s> State<'s> {
             types: BTreeSet::new(),
             older_types: BTreeSet::new(),
             functions: BTreeMap::new(),
+            older_functions: BTreeSet::new(),
             new_labels: BTreeSet::new(),
             fresh_constraints: BTreeMap::new(),
             settings: BTreeMap::new(),
@@ -217,6 +220,11 @@ impl<'s> State<'s> {
         self.functions.get(name)
     }
 
+    /// Whether the text made the function.
+    pub fn made_function(&self, name: &TableName) -> bool {
+        self.functions.contains_key(name) && !self.older_functions.contains(name)
+    }
+
     /// The session's variable, where the text has set it; the inner value is absent for DEFAULT.
     pub fn setting(&self, name: &str) -> Option<Option<&str>> {
         self.settings.get(name).map(Option::as_deref)
@@ -224,15 +232,21 @@ impl<'s> State<'s> {
 
     /// What is there by now was there before the text: from here on others use it.
     pub(super) fn settle(&mut self) {
-        for known in self.tables.values_mut().flatten() {
-            Arc::make_mut(known).made_here = false;
-        }
+        self.deploy();
         self.older_types = self.types.clone();
+        self.older_functions = self.functions.keys().cloned().collect();
         self.new_labels.clear();
         self.fresh_constraints.clear();
         self.settings.clear();
         self.lock_timeout = Timeout::Unset;
         self.statement_timeout = Timeout::Unset;
+    }
+
+    /// Applications are deployed, and use the tables that the text has made.
+    pub(super) fn deploy(&mut self) {
+        for known in self.tables.values_mut().flatten() {
+            Arc::make_mut(known).made_here = false;
+        }
     }
 
     /// The table, to be changed; one that is not known becomes known in part.

@@ -59,6 +59,7 @@ impl Source {
                     problems: document::locate(&self.text, problems),
                 }
             })?;
+        plan.findings = lint::located(&self.text, plan.findings);
         lint::adjust(&mut plan.findings, &self.severities);
         plan.safe = !lint::blocks(&plan.findings);
         Ok((plan, schema))

@@ -124,6 +124,7 @@ fn of_target(error: &TargetError) -> Exit {
         TargetError::Url(_) | TargetError::Version { .. } => Exit::Wrong,
         TargetError::Connect { .. }
         | TargetError::Query(_)
+        | TargetError::Hidden(_)
         | TargetError::Cloned { .. }
         | TargetError::Newer { .. } => Exit::Failed,
     }

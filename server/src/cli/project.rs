@@ -14,7 +14,7 @@ use super::exit::CliError;
 /// # Errors
 /// Where the file is there and cannot be read: what it settles is not to be guessed.
 pub fn severities(document: &Path) -> Result<BTreeMap<String, Severity>, CliError> {
-    let Some(file) = find(document) else {
+    let Some(file) = find(document)? else {
         return Ok(BTreeMap::new());
     };
     let text = std::fs::read_to_string(&file).map_err(CliError::at(&file))?;
@@ -24,16 +24,26 @@ pub fn severities(document: &Path) -> Result<BTreeMap<String, Severity>, CliErro
     })
 }
 
-fn find(document: &Path) -> Option<PathBuf> {
-    let document = std::path::absolute(document).ok()?;
-    for folder in document.ancestors().skip(1) {
+fn find(document: &Path) -> Result<Option<PathBuf>, CliError> {
+    let absolute = std::path::absolute(document).map_err(CliError::at(document))?;
+    for folder in absolute.ancestors().skip(1) {
         let file = folder.join(PROJECT_FILE);
         if file.is_file() {
-            return Some(file);
+            return Ok(Some(file));
         }
         if folder.join(".git").exists() {
-            return None;
+            return Ok(None);
         }
     }
-    None
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_document_stands_must_be_known() {
+        assert!(severities(Path::new("")).is_err());
+    }
 }

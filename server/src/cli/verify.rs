@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bellows::document::{Engine, Problem, emit, locate};
+use bellows::document::{Engine, emit};
 use bellows::lint::sarif::{self, FileFindings};
 use bellows::lint::{Finding, Judged, Severity, blocks, judge, repair};
 use bellows::plan::text;
@@ -81,9 +81,9 @@ pub async fn verify(arguments: Verify, screen: &mut Screen) -> Result<Exit, CliE
             screen.print_json(&VerdictWire { safe, files })?;
         }
         VerdictFormat::Sarif => {
-            let located: Vec<(&Verdict, Vec<Finding>)> =
-                verdicts.iter().map(|v| (v, located(v))).collect();
-            let files: Vec<FileFindings<'_>> = located
+            let all: Vec<(&Verdict, Vec<Finding>)> =
+                verdicts.iter().map(|v| (v, wire(v).findings)).collect();
+            let files: Vec<FileFindings<'_>> = all
                 .iter()
                 .map(|(verdict, findings)| FileFindings {
                     path: &verdict.file,
@@ -136,32 +136,6 @@ fn wire(verdict: &Verdict) -> FileWire {
             None => verdict.findings.clone(),
         },
     }
-}
-
-/// Findings with their lines, a document's too.
-fn located(verdict: &Verdict) -> Vec<Finding> {
-    let mut findings = match &verdict.unreadable {
-        Some(error) => unreadable(error),
-        None => verdict.findings.clone(),
-    };
-    for finding in findings.iter_mut().filter(|f| f.line.is_none()) {
-        let Some(phase) = finding.phase else { continue };
-        let mut path = format!("phases[{}]", phase.saturating_sub(1));
-        if let Some(operation) = finding.operation {
-            path.push_str(&format!(".operations[{operation}]"));
-        }
-        let problem = Problem {
-            line: None,
-            column: None,
-            path,
-            message: String::new(),
-        };
-        if let Some(problem) = locate(&verdict.text, vec![problem]).pop() {
-            finding.line = problem.line;
-            finding.column = problem.column;
-        }
-    }
-    findings
 }
 
 async fn judge_document(path: &Path, target: Option<&Target>) -> Result<Verdict, CliError> {
@@ -390,6 +364,7 @@ fn unreadable(error: &CliError) -> Vec<Finding> {
             line: problems.get(at).and_then(|p| p.line),
             column: problems.get(at).and_then(|p| p.column),
             statement: None,
+            within: None,
             message: line.to_owned(),
             recommendation: "Correct the document; nothing else can be said before that."
                 .to_owned(),

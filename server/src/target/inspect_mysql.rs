@@ -33,6 +33,10 @@ pub(super) async fn inspect(
     version: u32,
 ) -> Result<Schema, TargetError> {
     let mut conn = pool.acquire().await?;
+    // Definitions wait behind whoever changes a table, and people wait for them.
+    (&mut *conn)
+        .execute("SET SESSION lock_wait_timeout = 2")
+        .await?;
     if engine == Engine::MySql {
         // It would tell rows and bytes as they were up to a day ago.
         (&mut *conn)

@@ -194,9 +194,9 @@ pub(super) struct Seen {
 /// The whole schema, in one snapshot.
 pub(super) async fn inspect(pool: &PgPool, version: u32) -> Result<Schema, TargetError> {
     let mut tx = pool.begin().await?;
-    // Sizes and view texts wait behind an ACCESS EXCLUSIVE lock; a page must not, for ever.
+    // Sizes and view texts wait behind an ACCESS EXCLUSIVE lock, and people wait for them.
     tx.execute(
-        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL lock_timeout = '10s'",
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL lock_timeout = '2s'",
     )
     .await?;
     let mut seen = tables(&mut tx).await?;

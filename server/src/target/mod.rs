@@ -62,6 +62,13 @@ pub enum TargetError {
     /// The target refused a statement of ours.
     #[error("{0}")]
     Query(#[from] sqlx::Error),
+    /// Somebody has locked a table against everybody, and nobody sees its definition meanwhile.
+    #[error(
+        "somebody has locked a table of this database against everybody (an ALTER TABLE that is \
+         at work or was not committed, a VACUUM FULL, LOCK TABLE), and its definition is not to be \
+         seen until they are done: {0}"
+    )]
+    Hidden(sqlx::Error),
     /// Bellows' records were made by another database: this one is a copy of it.
     #[error(
         "this database is a copy of another one: Bellows' records in it belong to {known}, and \
@@ -92,6 +99,7 @@ impl TargetError {
         match self {
             TargetError::Connect { source, .. } => fault(source) == Fault::Lock,
             TargetError::Query(error) => fault(error) == Fault::Lock,
+            TargetError::Hidden(_) => true,
             TargetError::Url(_)
             | TargetError::Version { .. }
             | TargetError::Cloned { .. }
@@ -257,16 +265,25 @@ impl Target {
         })
     }
 
-    /// The whole live schema; Bellows' own objects are left out.
+    /// The whole live schema; Bellows' own objects are left out. [`TargetError::Hidden`], soon,
+    /// where somebody keeps a table locked: people wait for the answer.
     pub async fn inspect(&self) -> Result<Schema, TargetError> {
         let version = self.version().await?;
-        match self {
+        let seen = match self {
             Target::Postgres(target) => inspect_postgres::inspect(&target.pool, version).await,
             Target::MySql(target) => {
                 inspect_mysql::inspect(&target.pool, target.engine, version).await
             }
             Target::Sqlite(target) => inspect_sqlite::inspect(&target.pool, version).await,
-        }
+        };
+        seen.map_err(|error| match error {
+            TargetError::Query(error)
+                if self.engine() != Engine::Sqlite && fault(&error) == Fault::Lock =>
+            {
+                TargetError::Hidden(error)
+            }
+            other => other,
+        })
     }
 
     /// The target's own id, a UUID kept in Bellows' records on it, which are made where they are

@@ -1,16 +1,20 @@
 //! Migrations: drafts and versions. Reviews are in their own room.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bellows::access::Action;
 use bellows::document::{Migration, Problem, hash, locate, parse};
+use bellows::estimate::TargetFacts;
 use bellows::lint;
 use bellows::plan::{Plan, plan_with};
 use bellows::run::Forecast;
 use bellows_app::backend::{
-    Answer, BlockedBy, Decision, MigrationBackend, MigrationDetail, MigrationSummary, PhaseView,
-    PreviewRequest, ReviewState, SaveRequest, Saved, WaiveRequest,
+    Answer, ApiError, BlockedBy, Decision, MigrationBackend, MigrationDetail, MigrationSummary,
+    PhaseView, PreviewRequest, ReviewState, SaveRequest, Saved, WaiveRequest,
 };
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::facts::Facts;
 use super::guard::{Live, blocked};
@@ -24,6 +28,9 @@ use crate::store::{environments, executions, new_id, now};
 
 /// Bytes that a document may have.
 const LONGEST: usize = 1024 * 1024;
+
+/// What a page waits for a target that it can do without.
+const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// A document's problems, one line each.
 pub(super) fn problem_lines(problems: &[Problem]) -> Vec<String> {
@@ -56,11 +63,38 @@ impl RequestBackend {
 
     async fn unsettled_plan(&self, facts: &Facts) -> Answer<Plan> {
         if let Some(reviewed) = &facts.plan {
-            return Ok(reviewed.plan.clone());
+            let mut plan = reviewed.plan.clone();
+            // What was done has taken what it took.
+            if facts.executions.is_empty()
+                && let Some(now) = self.facts_soon(&facts.target.id).await
+            {
+                plan.estimate_anew(Some(&reviewed.base), &now);
+            }
+            return Ok(plan);
         }
         let version = facts.version();
         self.plan_for(&facts.target.id, &version.document, &version.text)
             .await
+    }
+
+    /// What the target holds now; nothing where it does not say so at once: the page shows what was
+    /// seen when review was asked for, and when that was.
+    async fn facts_soon(&self, target_id: &str) -> Option<TargetFacts> {
+        let asked = async {
+            let target = reach::target(&self.state, target_id).await?;
+            Ok::<_, ApiError>(executor::facts_if_any(&target).await)
+        };
+        match timeout(AT_ONCE, asked).await {
+            Ok(Ok(facts)) => facts,
+            Ok(Err(error)) => {
+                tracing::debug!(
+                    ?error,
+                    "a reviewed plan keeps the times that it was reviewed with"
+                );
+                None
+            }
+            Err(_) => None,
+        }
     }
 
     /// What the target gives now for a document; `text` is what it was read from.
@@ -70,12 +104,14 @@ impl RequestBackend {
             .await?
             .map_err(|error| reach::refused(&error))?;
         let now = reach::within(executor::facts_if_any(&target)).await?;
-        plan_with(document, Some(&schema), now.as_ref()).map_err(|problems| {
+        let mut plan = plan_with(document, Some(&schema), now.as_ref()).map_err(|problems| {
             with_details(
                 invalid("The document does not fit the target."),
                 problem_lines(&locate(text, problems)),
             )
-        })
+        })?;
+        plan.findings = lint::located(text, plan.findings);
+        Ok(plan)
     }
 
     /// Whether the person may sign the phase off, and if not, why.

@@ -161,3 +161,19 @@ async fn sqlite_shows_everything_that_hangs_on_a_table() {
     assert_eq!(orders.dependents.len(), 5);
     assert_eq!(table(&schema, "customers").rows, 2);
 }
+
+/// Nobody waits for a definition that somebody keeps locked: it is said that it cannot be seen.
+#[tokio::test]
+async fn a_table_that_is_locked_is_told_and_not_waited_for() {
+    let test = TestTarget::postgres().await;
+    test.sql("CREATE TABLE users (id int PRIMARY KEY); CREATE VIEW seen AS SELECT id FROM users")
+        .await;
+    let mut holder = test.client().await;
+    holder.run("BEGIN; LOCK TABLE users").await;
+    let error = test.target.inspect().await.unwrap_err();
+    assert!(error.is_locked(), "{error:?}");
+    assert!(error.to_string().contains("not to be seen"), "{error}");
+    holder.run("COMMIT").await;
+    let schema = test.target.inspect().await.unwrap();
+    assert_eq!(table(&schema, "users").primary_key, ["id"]);
+}

@@ -120,13 +120,14 @@ fn lock_reads(effect: &mut Effect, reads: &[TableName], state: &State<'_>) {
 }
 
 /// What INSERT ... SELECT and CREATE TABLE ... SELECT read: rows that nobody else can write
-/// meanwhile.
+/// meanwhile, but where each statement has a snapshot of its own (READ COMMITTED).
 pub(super) fn read(effect: &mut Effect, reads: &[TableName], state: &State<'_>) {
     lock_reads(effect, reads, state);
+    let committed = state.setting("transaction_isolation") == Some(Some("read-committed"));
     for table in reads {
         effect.work.push(work(WorkKind::Scan, table, state));
         effect.lasts = Lasts::Grows;
-        if !state.made_here(table) {
+        if !committed && !state.made_here(table) {
             effect.blocks = ROWS;
         }
     }

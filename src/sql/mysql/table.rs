@@ -51,7 +51,7 @@ pub(super) fn create(new: &NewTable, state: &State<'_>) -> Effect {
         },
         ..Effect::default()
     };
-    if let Some(reads) = &new.query {
+    if let Some(reads) = new.query.as_ref().filter(|_| !new.no_data) {
         // The rows that it reads are locked against writers, as INSERT ... SELECT does it.
         rows::read(&mut effect, reads, state);
     }

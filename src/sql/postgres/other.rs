@@ -255,7 +255,10 @@ pub(super) fn object(b: &mut Build<'_, '_>, act: &Act) {
         }
     } else if let Act::DropFunctions { names, cascade } = act {
         for name in names {
-            gone(b, "function", &name.to_string(), None);
+            // What the same text made is its own tool.
+            if !b.state.made_function(name) {
+                gone(b, "function", &name.to_string(), None);
+            }
             if *cascade {
                 cascades_to_triggers(b, name);
             }

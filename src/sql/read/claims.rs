@@ -3,15 +3,16 @@
 
 use std::fmt::Write as _;
 
-use super::script;
+use super::{own, parse, script};
 use crate::dialect::classify;
 use crate::dialect::statement::Work;
 use crate::document::Engine;
-use crate::operation::{EnableDualWrite, Operation, samples};
+use crate::operation::{EnableDualWrite, Operation, samples, tests};
 use crate::plan::{Lock, Statement};
 use crate::schema::{TableName, World, sample};
 use crate::sql::script::Context;
-use crate::sql::{Effect, TransactionRule, WorkKind};
+use crate::sql::state::State;
+use crate::sql::{Act, Breakage, Effect, ObjectLock, Role, TransactionRule, WorkKind, effect_of};
 
 /// Statements with a program in them say nothing, and what an operation claims of its own it knows.
 fn differs(statement: &Statement, effect: &Effect) -> Option<String> {
@@ -124,4 +125,79 @@ fn the_lexers_reading_is_never_milder_than_the_trees() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// What a statement locks beside its table, and what it breaks.
+fn beside(effect: &Effect) -> (Vec<String>, &[Breakage]) {
+    let others = effect.locks.iter().filter(|l| l.role != Role::Itself);
+    let others = others.map(|l| format!("{} {:?} {}", l.object, l.role, l.lock.word()));
+    (others.collect(), &effect.breaks)
+}
+
+/// What operations send is read without the parsers, in the page too: it must be read as they do.
+#[test]
+fn what_operations_send_is_read_as_the_parsers_read_it() {
+    let mut wrong = String::new();
+    let mut count = 0;
+    for engine in Engine::ALL {
+        let schema = sample::schema(engine);
+        for operation in samples() {
+            let in_step = matches!(operation, Operation::DisableDualWrite(_));
+            let mut before = tests::world(engine, true, in_step);
+            tests::stage(&operation, &mut before);
+            let mut after = before.clone();
+            if operation.apply(&mut after).is_err() {
+                continue;
+            }
+            let (Ok(drafts), Ok(undo)) = (operation.compile(&before), operation.undo(&before))
+            else {
+                continue;
+            };
+            let context = Context {
+                schema: Some(&schema),
+                ..Context::default()
+            };
+            let mut state = State::new(engine, &context);
+            for draft in drafts.iter().chain(&undo.drafts) {
+                for statement in draft.action.statements() {
+                    let acts: Vec<Act> = parse(engine, &statement.sql)
+                        .statements
+                        .into_iter()
+                        .map(|(_, act)| act)
+                        .collect();
+                    let [tree] = acts.as_slice() else {
+                        assert_eq!(own(engine, &statement.sql), None, "{}", statement.sql);
+                        continue;
+                    };
+                    let said = effect_of(tree, &state);
+                    if said.unknown.is_none() {
+                        count += 1;
+                        let read = own(engine, &statement.sql).map(|act| effect_of(&act, &state));
+                        let known = match &read {
+                            Some(effect) => beside(effect) == beside(&said),
+                            None => {
+                                let quiet = |l: &ObjectLock| {
+                                    l.role == Role::Itself
+                                        || l.lock <= Lock::RowExclusive
+                                        || l.lock == Lock::MetadataRead
+                                };
+                                said.breaks.is_empty() && said.locks.iter().all(quiet)
+                            }
+                        };
+                        if !known {
+                            let _ = writeln!(
+                                wrong,
+                                "{engine:?} {}\n   read {:?}\n   tree {:?}",
+                                statement.sql,
+                                read.as_ref().map(beside),
+                                beside(&said)
+                            );
+                        }
+                    }
+                    state.apply(tree, 0);
+                }
+            }
+        }
+    }
+    assert!(count > 200 && wrong.is_empty(), "{count}\n{wrong}");
 }

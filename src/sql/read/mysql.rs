@@ -7,7 +7,7 @@ mod drop;
 
 use super::column;
 use super::cursor::Cursor;
-use super::{cut, rows, unknown};
+use super::unknown;
 
 pub(super) use create::create_table;
 
@@ -15,16 +15,18 @@ use crate::dialect::lexer::{self, Kind, Token};
 use crate::document::Engine;
 use crate::plan::Lock;
 use crate::sql::act::{Act, Control, Online, Verb};
+#[cfg(feature = "sql")]
 use crate::sql::simulate::Parsed;
 use crate::sql::unknown::Unknown;
 
 /// Reads a text.
+#[cfg(feature = "sql")]
 pub(super) fn parse(engine: Engine, text: &str) -> Parsed {
-    cut::parsed(engine, text, statement)
+    super::cut::parsed(engine, text, statement)
 }
 
 /// One statement.
-fn statement(c: Cursor<'_, '_>) -> Act {
+pub(super) fn statement(c: Cursor<'_, '_>) -> Act {
     if let Some(act) = conditional(c) {
         return act;
     }
@@ -83,7 +85,7 @@ fn act(c: &mut Cursor<'_, '_>) -> Option<Act> {
     .any(|w| c.sees(&[w]))
         || c.peek().is_some_and(|t| t.is_symbol("("))
     {
-        return Some(rows::act(whole));
+        return Some(super::rows_act(whole));
     }
     if c.take(&["set", "statement"]) {
         let at = c.tokens.iter().position(|t| t.is("for"))?;
@@ -126,7 +128,7 @@ fn act(c: &mut Cursor<'_, '_>) -> Option<Act> {
         let _ = c.any(&["no_write_to_binlog", "local"]);
         if c.any(&["table", "tables"]).is_none() {
             // ANALYZE of a statement runs it.
-            return (verb == "analyze").then(|| rows::act(*c));
+            return (verb == "analyze").then(|| super::rows_act(*c));
         }
         let tables = c.tables();
         return Some(match verb {

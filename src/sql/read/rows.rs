@@ -323,10 +323,10 @@ fn bound(condition: &Expr) -> Bound {
                 ..
             } if is_key(expr) => return Bound::Batch,
             Expr::InSubquery {
-                expr,
                 subquery,
                 negated: false,
-            } if is_key(expr) && limit(subquery.limit_clause.as_ref()) => return Bound::Batch,
+                ..
+            } if limited(subquery) => return Bound::Batch,
             _ => {}
         }
     }
@@ -339,6 +339,18 @@ fn bound(condition: &Expr) -> Bound {
     }
 }
 
+/// Whether it gives no more rows than it says: MySQL wants such a query within another one.
+fn limited(query: &Query) -> bool {
+    limit(query.limit_clause.as_ref())
+        || query.body.as_select().is_some_and(|select| {
+            let [only] = select.from.as_slice() else {
+                return false;
+            };
+            matches!(&only.relation, TableFactor::Derived { subquery, .. }
+                if only.joins.is_empty() && limited(subquery))
+        })
+}
+
 /// A column that by its name is a key.
 #[expect(
     clippy::wildcard_enum_match_arm,
@@ -346,6 +358,7 @@ fn bound(condition: &Expr) -> Bound {
 )]
 fn is_key(expr: &Expr) -> bool {
     let name = match expr {
+        Expr::Nested(inner) => return is_key(inner),
         Expr::Identifier(ident) => &ident.value,
         Expr::CompoundIdentifier(parts) => match parts.last() {
             Some(last) => &last.value,

@@ -3,18 +3,24 @@
 use super::column;
 use super::cursor::Cursor;
 use super::mysql::{create_table, transaction};
-use super::{cut, rows, unknown};
+use super::unknown;
 use crate::dialect::reads;
+#[cfg(feature = "sql")]
 use crate::document::Engine;
 use crate::sql::act::{Act, Attachment, Change, NewIndex, Online, Scope};
+#[cfg(feature = "sql")]
 use crate::sql::simulate::Parsed;
 
 /// Reads a text.
+#[cfg(feature = "sql")]
 pub(super) fn parse(engine: Engine, text: &str) -> Parsed {
-    cut::parsed(engine, text, |c| {
-        let mut rest = c;
-        act(&mut rest).unwrap_or_else(|| unknown(&c))
-    })
+    super::cut::parsed(engine, text, statement)
+}
+
+/// One statement.
+pub(super) fn statement(c: Cursor<'_, '_>) -> Act {
+    let mut rest = c;
+    act(&mut rest).unwrap_or_else(|| unknown(&c))
 }
 
 fn act(c: &mut Cursor<'_, '_>) -> Option<Act> {
@@ -28,7 +34,7 @@ fn act(c: &mut Cursor<'_, '_>) -> Option<Act> {
     .iter()
     .any(|w| c.sees(&[w]))
     {
-        return Some(rows::act(whole));
+        return Some(super::rows_act(whole));
     }
     if c.take(&["explain"]) {
         return Some(Act::Session { word: "explain" });

@@ -8,7 +8,7 @@ use bellows::document::{
     Engine, Migration, Problem, Waiver, emit, emit_draft, hash, parse, read_draft, waive_in_text,
 };
 use bellows::estimate::TargetFacts;
-use bellows::lint::Finding;
+use bellows::lint::{Finding, repair};
 use bellows::plan::Plan;
 use bellows::schema::Schema;
 use leptos::prelude::*;
@@ -39,6 +39,25 @@ pub struct Origin {
     pub target_id: String,
 }
 
+/// The safe way that took an operation's place, and what was there before.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fixed {
+    /// What was done, for people.
+    pub words: String,
+    /// The form and the text as they were.
+    before: (Draft, String),
+    /// The document as it is now: once it is edited further, there is no way back over the edit.
+    after: Migration,
+    changed: bool,
+}
+
+impl Fixed {
+    /// Whether there is anything to take back.
+    pub fn changed(&self) -> bool {
+        self.changed
+    }
+}
+
 /// One document under the hands of its author.
 #[derive(Clone, Copy)]
 pub struct Editor {
@@ -64,6 +83,8 @@ pub struct Editor {
     pub dirty: Memo<bool>,
     /// What the document would do.
     pub preview: Memo<Preview>,
+    /// The fix that was applied last.
+    fixed: RwSignal<Option<Fixed>>,
 }
 
 impl Editor {
@@ -132,6 +153,7 @@ impl Editor {
             current,
             dirty,
             preview,
+            fixed: RwSignal::new(None),
         }
     }
 
@@ -177,6 +199,60 @@ impl Editor {
                 self.text.set(text);
             }
         }
+    }
+
+    /// Puts the safe way that a finding brings in the place of what it is about.
+    pub fn fix(self, finding: &Finding) {
+        let Ok(migration) = self.reading.get_untracked() else {
+            return;
+        };
+        // Of the two only the one that is shown is kept up to date.
+        let draft = match self.mode.get_untracked() {
+            Mode::Form => self.draft.get_untracked(),
+            Mode::Yaml => Draft::of(&migration),
+        };
+        let before = (draft, self.current.get_untracked());
+        let fixed = repair::document(&migration, std::slice::from_ref(finding));
+        let words = match &fixed {
+            Some(fixed) => {
+                let more = fixed.phases.len().saturating_sub(migration.phases.len());
+                match more {
+                    0 => "The safe way stands in its place.".to_owned(),
+                    more => format!(
+                        "The safe way stands in its place: {} more.",
+                        crate::text::plural(more as u64, "phase")
+                    ),
+                }
+            }
+            None => "This phase has a way back of its own, which would not fit the safe way: take the phase\u{2019}s rollback out first.".to_owned(),
+        };
+        if let Some(fixed) = &fixed {
+            match self.mode.get_untracked() {
+                Mode::Form => self.draft.set(Draft::of(fixed)),
+                Mode::Yaml => self.text.set(emit(fixed)),
+            }
+        }
+        self.fixed.set(Some(Fixed {
+            words,
+            before,
+            changed: fixed.is_some(),
+            after: fixed.unwrap_or(migration),
+        }));
+    }
+
+    /// What is to be said of the fix that was applied last, as long as the document is as it left it.
+    pub fn fixed(self) -> Option<Fixed> {
+        let fixed = self.fixed.get()?;
+        let stands = matches!(&*self.reading.read(), Ok(now) if *now == fixed.after);
+        stands.then_some(fixed)
+    }
+
+    /// Puts back what was there before the fix.
+    pub fn take_back(self, fixed: Fixed) {
+        let (draft, text) = fixed.before;
+        self.draft.set(draft);
+        self.text.set(text);
+        self.fixed.set(None);
     }
 
     /// The document's engine.

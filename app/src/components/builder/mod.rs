@@ -42,10 +42,39 @@ pub fn Builder(
                 editor.waive(&finding, reason);
             },
         )),
-        fix: None,
+        fix: Some(Callback::new(move |finding: Finding| {
+            editor.fix(&finding);
+        })),
     };
     view! {
         <SaveBar editor />
+        <div role="status" data-testid="fixed">
+            {move || {
+                editor
+                    .fixed()
+                    .map(|fixed| {
+                        let words = fixed.words.clone();
+                        view! {
+                            <p class="notice good">
+                                {words}
+                                " "
+                                {fixed
+                                    .changed()
+                                    .then(|| {
+                                        view! {
+                                            <button
+                                                type="button"
+                                                on:click=move |_| editor.take_back(fixed.clone())
+                                            >
+                                                "Take back"
+                                            </button>
+                                        }
+                                    })}
+                            </p>
+                        }
+                    })
+            }}
+        </div>
         <div class="panes">
             <section class="pane" aria-label="Document">
                 <div class="tabs" role="tablist" aria-label="View of the document">

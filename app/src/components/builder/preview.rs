@@ -3,7 +3,7 @@
 use bellows::document::{Migration, Problem, locate};
 use bellows::estimate::{TargetFacts, range};
 use bellows::lint::Finding;
-use bellows::plan::{PhasePlan, Plan, plan_with};
+use bellows::plan::{Known, PhasePlan, Plan, plan_with};
 use bellows::schema::Schema;
 use leptos::prelude::*;
 
@@ -156,6 +156,12 @@ fn PlanPreview(plan: Plan, checked: bool, acts: FindingActs) -> impl IntoView {
     } else {
         ("badge bad", "not safe")
     };
+    let by_words = plan
+        .phases
+        .iter()
+        .flat_map(|phase| &phase.steps)
+        .flat_map(|step| step.action.statements())
+        .any(|statement| statement.known == Known::Words);
     let (of_phases, of_document): (Vec<Finding>, Vec<Finding>) =
         plan.findings.into_iter().partition(|f| f.phase.is_some());
     view! {
@@ -170,6 +176,14 @@ fn PlanPreview(plan: Plan, checked: bool, acts: FindingActs) -> impl IntoView {
                 view! {
                     <p class="notice">
                         "Planned without a look at the target's tables: what depends on them is missing."
+                    </p>
+                }
+            })}
+        {by_words
+            .then(|| {
+                view! {
+                    <p class="notice" data-testid="by-words">
+                        "SQL of your own is read by its first words here, and the worst that these allow is said of it, until the server has parsed it."
                     </p>
                 }
             })}

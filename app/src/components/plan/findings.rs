@@ -49,10 +49,18 @@ fn Row(finding: Finding, acts: FindingActs) -> impl IntoView {
         .operation
         .map(|index| format!(", operation {}", index + 1))
         .unwrap_or_default();
-    let place = finding.phase.map(|phase| format!("Phase {phase}{place}"));
+    let statement = finding
+        .statement
+        .map(|number| format!(", statement {number}"))
+        .unwrap_or_default();
+    let place = finding
+        .phase
+        .map(|phase| format!("Phase {phase}{place}{statement}"));
     let help = format!("/rules/{}", finding.rule);
     let waived = finding.waived.clone();
-    let fix = acts.fix.filter(|_| finding.fix.is_some());
+    let fix = acts
+        .fix
+        .filter(|_| finding.fix.is_some() && waived.is_none());
     let waive = acts.waive.filter(|_| waived.is_none());
     let fixed = finding.clone();
     let is_waived = waived.is_some();
@@ -88,7 +96,7 @@ fn Row(finding: Finding, acts: FindingActs) -> impl IntoView {
                                 data-testid="apply-fix"
                                 on:click=move |_| fix.run(fixed.clone())
                             >
-                                "Do it the safe way"
+                                "Use the safe way"
                             </button>
                         </p>
                     }

@@ -1,7 +1,7 @@
 //! One statement: its SQL, and what it does to the traffic.
 
 use bellows::estimate::{Kind, range, rests_on};
-use bellows::plan::{Lock, Statement, Wait};
+use bellows::plan::{Known, Lock, Statement, Wait};
 use leptos::prelude::*;
 
 use crate::components::Sql;
@@ -21,6 +21,12 @@ pub fn StatementView(
     let short = statement.wait == Wait::Short && statement.lock != Lock::None;
     // What only touches the catalogue takes as long on a table of any size.
     let rests = (statement.load.kind != Kind::Brief).then(|| rests_on(&statement));
+    let others: Vec<(String, &str)> = statement
+        .other_locks
+        .iter()
+        .map(|other| (other.object.clone(), lock_word(other.lock)))
+        .collect();
+    let breaks: Vec<String> = statement.breaks.iter().map(ToString::to_string).collect();
     view! {
         <div class="statement" data-testid="statement">
             <div class="badges">
@@ -45,10 +51,49 @@ pub fn StatementView(
                     })}
                 {(!statement.in_transaction)
                     .then(|| view! { <span class="badge plain">"outside a transaction"</span> })}
+                {(statement.known == Known::Words)
+                    .then(|| {
+                        view! {
+                            <span
+                                class="badge plain"
+                                title="What is said of it is the worst that its first words allow"
+                            >
+                                "read by its first words"
+                            </span>
+                        }
+                    })}
                 <span class="estimate">{range(statement.estimate.span)}</span>
                 {rests.map(|rests| view! { <span class="muted small">{rests}</span> })}
             </div>
             <Sql sql=statement.sql />
+            {(!others.is_empty())
+                .then(|| {
+                    view! {
+                        <p class="beside small" data-testid="other-locks">
+                            "Also locks "
+                            {others
+                                .into_iter()
+                                .enumerate()
+                                .map(|(at, (object, lock))| {
+                                    view! {
+                                        {(at > 0).then_some("; ")}
+                                        <strong>{object}</strong>
+                                        " "
+                                        <span class="lock">{lock}</span>
+                                    }
+                                })
+                                .collect_view()}
+                        </p>
+                    }
+                })}
+            {(!breaks.is_empty())
+                .then(|| {
+                    view! {
+                        <ul class="breaks small" aria-label="What it breaks" data-testid="breaks">
+                            {breaks.into_iter().map(|what| view! { <li>{what}</li> }).collect_view()}
+                        </ul>
+                    }
+                })}
         </div>
     }
     .into_any()

@@ -159,6 +159,11 @@ pub(in crate::sql::read) fn create_table(
             table.query = query(&rest);
         }
     }
+    // Nothing of what the query reads is put in.
+    let end = c.tokens.len().saturating_sub(2);
+    table.no_data = c.tokens.get(end..).is_some_and(
+        |last| matches!(last, [condition, never] if condition.is("where") && never.is("false")),
+    );
     Some(table)
 }
 
