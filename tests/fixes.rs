@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bellows::document::{Engine, emit, parse};
 use bellows::lint::{RULES, judge, repair};
 use bellows::plan::plan;
-use bellows::schema::Schema;
+use bellows::schema::{Column, Index, Schema, Table, TableName};
 use bellows::sql::Context;
 
 /// A text for each rule that has a fix, and the schema that some need.
@@ -79,6 +79,90 @@ const WITH_SCHEMA: &[&str] = &[
     "type-change-rewrites",
     "non-concurrent-drop",
 ];
+
+/// A table with what the fixes below stand on.
+fn users() -> Schema {
+    let column = |name: &str, data_type: &str| Column {
+        name: name.into(),
+        data_type: data_type.into(),
+        nullable: true,
+        ..Column::default()
+    };
+    let mut schema = Schema::empty(Engine::PostgreSql);
+    let users = Table {
+        columns: vec![
+            column("id", "bigint"),
+            column("name", "text"),
+            column("age", "integer"),
+            column("email", "text"),
+        ],
+        primary_key: vec!["id".into()],
+        indexes: vec![Index {
+            name: "users_email_idx".into(),
+            columns: vec!["email".into()],
+            method: "btree".into(),
+            definition: "CREATE INDEX users_email_idx ON users USING btree (email)".into(),
+            valid: true,
+            ..Index::default()
+        }],
+        rows: 1_000_000,
+        ..Table::default()
+    };
+    schema.tables.insert(TableName::parse("users"), users);
+    schema
+}
+
+#[test]
+fn with_a_schema_the_patterns_take_the_place_of_sql() {
+    let schema = users();
+    let context = Context {
+        schema: Some(&schema),
+        ..Context::default()
+    };
+    for (rule, sql, marks) in [
+        (
+            "rename-breaks",
+            "ALTER TABLE users RENAME COLUMN name TO full_name;",
+            &["type: enable_dual_write", "newColumn: full_name"][..],
+        ),
+        (
+            "type-change-rewrites",
+            "ALTER TABLE users ALTER COLUMN age TYPE bigint;",
+            &["type: enable_dual_write", "dataType: bigint"],
+        ),
+        (
+            "non-concurrent-drop",
+            "DROP INDEX users_email_idx;",
+            &["type: drop_index", "indexName: users_email_idx"],
+        ),
+    ] {
+        let text = format!("{sql}\nGRANT SELECT ON users TO reader;\n");
+        let judged = judge(Engine::PostgreSql, &text, &context);
+        assert!(
+            judged
+                .findings
+                .iter()
+                .any(|f| f.rule == rule && f.fix.is_some()),
+            "{rule}: {:#?}",
+            judged.findings
+        );
+        let document = repair::text("V2__x", &text, &judged.script, &judged.findings)
+            .unwrap_or_else(|| panic!("{rule}: no document"));
+        let yaml = emit(&document);
+        for mark in marks {
+            assert!(yaml.contains(mark), "{rule}: no {mark} in\n{yaml}");
+        }
+        assert!(yaml.contains("GRANT SELECT ON users TO reader"), "{yaml}");
+        let document = parse(&yaml).unwrap_or_else(|p| panic!("{rule}: {p:#?}\n{yaml}"));
+        let plan =
+            plan(&document, Some(&schema)).unwrap_or_else(|p| panic!("{rule}: {p:#?}\n{yaml}"));
+        assert!(plan.safe, "{rule}: {:#?}\n{yaml}", plan.findings);
+        assert!(
+            plan.findings.iter().all(|f| f.rule != rule),
+            "{rule}\n{yaml}"
+        );
+    }
+}
 
 #[test]
 fn every_rule_with_a_fix_is_in_the_list_above() {

@@ -62,6 +62,8 @@ async function compare(browser, server, page, text) {
   const preview = page.getByTestId("preview");
   await preview.getByTestId("statement").first().waitFor();
   await preview.getByText("Planned without a look").waitFor({ state: "detached" });
+  // SQL of one's own is parsed by the server.
+  await preview.getByTestId("by-words").waitFor({ state: "detached" });
   const planned = await read(preview);
   await page.getByRole("button", { name: "Save and ask for review" }).click();
   await page.waitForURL(/\/migrations\/[0-9a-f-]+$/);

@@ -136,6 +136,32 @@ async fn approve(
         .map_err(|error| error.code)
 }
 
+/// What is approved does not change while the tables grow; how long it takes does.
+#[tokio::test]
+async fn a_reviewed_plan_states_the_times_of_now() {
+    let app = TestApp::start().await;
+    let (saved, _, hash) = in_review(&app).await;
+    meddle(
+        &app,
+        "dev",
+        "WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 5000)
+         INSERT INTO users (name) SELECT 'Cy' FROM s",
+    )
+    .await;
+    let engineer = app.backend("engineer").await;
+    let detail = engineer.migration(saved.id.clone()).await.unwrap();
+    assert_eq!(plan_hash(&detail), hash);
+    let plan = detail.plan.unwrap();
+    let rows: Vec<u64> = plan
+        .phases
+        .iter()
+        .flat_map(|phase| &phase.steps)
+        .flat_map(|step| step.action.statements())
+        .map(|statement| statement.estimate.basis.rows)
+        .collect();
+    assert_eq!(rows.last(), Some(&5_002), "{rows:?}");
+}
+
 fn start(saved: &Saved, hash: &str, phase: u32) -> StartRequest {
     StartRequest {
         migration_id: saved.id.clone(),

@@ -11,7 +11,7 @@ use bellows_app::backend::{
 
 use crate::guard::{Ready, document, ready};
 
-const UNKNOWN: &str = "        - {type: custom_sql, sql: \"PRAGMA user_version = 7\", rollbackSql: \"PRAGMA user_version = 0\"}\n";
+const UNKNOWN: &str = "        - {type: custom_sql, sql: \"PRAGMA writable_schema = 7\", rollbackSql: \"PRAGMA writable_schema = 0\"}\n";
 
 fn request(ready: &Ready, reason: &str) -> WaiveRequest {
     WaiveRequest {

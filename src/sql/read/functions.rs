@@ -1,13 +1,17 @@
 //! The functions that MySQL and MariaDB bring. What else is called was made by somebody, and may do
 //! anything.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use super::cursor::Cursor;
 use crate::dialect::lexer::Kind;
 use crate::document::Engine;
 
 /// The built-in ones, after "Functions and Operators" of both manuals, and the words that stand
 /// before parentheses without being functions.
-const KNOWN: &str = include_str!("functions.txt");
+static KNOWN: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| include_str!("functions.txt").split_whitespace().collect());
 
 /// The functions that a statement calls and that nobody knows. SQLite's are in its clients, which
 /// SQL cannot change.
@@ -47,8 +51,7 @@ pub(super) fn called(c: Cursor<'_, '_>) -> Vec<String> {
             continue;
         };
         let lower = name.to_lowercase();
-        let known = KNOWN.split_whitespace().any(|known| known == lower);
-        if !known && !out.contains(&name) {
+        if !KNOWN.contains(lower.as_str()) && !out.contains(&name) {
             out.push(name);
         }
     }
