@@ -61,6 +61,16 @@ fn refused(operations: &[Value]) -> String {
 }
 
 #[test]
+fn a_column_that_another_table_points_to_is_not_dropped_under_it() {
+    let pointed_to = json!({ "type": "drop_column", "table": "teams", "column": "id" });
+    insta::assert_snapshot!(refused(std::slice::from_ref(&pointed_to)));
+    let key_first =
+        json!({ "type": "drop_constraint", "table": "users", "constraintName": "users_team_fkey" });
+    let all = problems(Engine::PostgreSql, &[key_first, pointed_to]);
+    assert_eq!(all, Vec::<String>::new());
+}
+
+#[test]
 fn a_table_goes_when_nothing_hangs_on_it() {
     let drop = json!({"type": "drop_table", "table": "teams"});
     let unpoint =

@@ -5,7 +5,7 @@ pub(super) mod attached;
 use super::behave::Draft;
 use super::{mysql, postgres};
 use crate::dialect::statement::Work;
-use crate::dialect::{create_table, expression, lexer, quote};
+use crate::dialect::{create_table, lexer, quote};
 use crate::document::Engine;
 use crate::plan::{Action, Lock, Statement};
 use crate::schema::{Column, Constraint, ConstraintKind, Index, Policy, TableName, World};
@@ -289,11 +289,6 @@ pub(super) fn indexes_on<'w>(world: &'w World, table: &TableName, column: &str) 
         .unwrap_or_default()
         .iter()
         .filter(|i| i.constraint.is_none() && i.valid && !i.definition.is_empty())
-        .filter(|i| {
-            let body = i.definition.find('(').map_or("", |at| &i.definition[at..]);
-            i.columns.iter().any(|c| c == column)
-                || i.include.iter().any(|c| c == column)
-                || expression::mentions(engine, body, column)
-        })
+        .filter(|i| i.reads(engine, column))
         .collect()
 }

@@ -6,6 +6,7 @@
 mod apply;
 mod attached;
 mod copies;
+mod drops;
 mod dual_write;
 mod fingerprint;
 mod relations;

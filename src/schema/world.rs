@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::texts::Texts;
-use super::{Column, Commented, Constraint, DualWrite, Schema, Table, TableName, View};
+use super::{Column, Constraint, DualWrite, Schema, Table, TableName, View};
 use crate::dialect::create_table::{CreateTable, EditError};
 use crate::dialect::expression;
 use crate::dialect::quote::{CHARACTER_LIMIT, NAME_LIMIT};
@@ -333,35 +333,6 @@ impl World {
         Ok(())
     }
 
-    /// Takes a column out, with the indexes, constraints and dual writes that name it.
-    pub fn drop_column(&mut self, name: &TableName, column: &str) -> Result<(), Refusal> {
-        self.need_column(name, "column", column)?;
-        let key = (name.clone(), column.to_owned());
-        self.added.remove(&key);
-        self.dropped.insert(key);
-        let engine = self.engine;
-        let table = self.table_mut("table", name)?;
-        let named = |list: &[String]| list.iter().any(|c| c == column);
-        table.columns.retain(|c| c.name != column);
-        table.constraints.retain(|c| !named(&c.columns));
-        table.dual_writes.retain(|d| !d.names(column));
-        table.part_with(|s| s.reads(engine, column));
-        table.attached.drop_column(column);
-        if named(&table.primary_key) {
-            table.primary_key.clear();
-        }
-        let gone: Vec<String> = table
-            .indexes
-            .iter()
-            .filter(|i| named(&i.columns) || named(&i.include))
-            .map(|i| i.name.clone())
-            .collect();
-        for index in gone {
-            self.drop_relation(name, &index)?;
-        }
-        Ok(())
-    }
-
     /// Takes the name of an index, which must be free.
     pub fn add_relation(
         &mut self,
@@ -381,26 +352,6 @@ impl World {
                 format!("the name {name} is taken by another index or table"),
             ))
         }
-    }
-
-    /// Gives the name of an index back, and takes the index off its table.
-    pub fn drop_relation(&mut self, table: &TableName, index: &str) -> Result<(), Refusal> {
-        self.relations
-            .remove(&(scope(self.engine, table), index.to_owned()));
-        let table = self.table_mut("table", table)?;
-        table.indexes.retain(|i| i.name != index);
-        table.attached.drop_named(Commented::Index, index);
-        let sqlite_names_it = |sql: &String| {
-            crate::dialect::lexer::significant(Engine::Sqlite, sql).is_ok_and(|tokens| {
-                tokens.iter().take(3).any(|t| t.is("index"))
-                    && tokens
-                        .iter()
-                        .take(4)
-                        .any(|t| t.names(Engine::Sqlite, index))
-            })
-        };
-        table.dependents.retain(|sql| !sqlite_names_it(sql));
-        Ok(())
     }
 
     /// Whether nothing is known of a constraint or index that is not there.

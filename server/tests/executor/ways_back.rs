@@ -454,3 +454,56 @@ async fn a_swap_carries_what_the_table_was_told_to_partitions_there_and_back() {
     )
     .await;
 }
+
+/// Columns that the server drops only with what reads them, each with what the plan says.
+const HELD: &[(&str, &str, &str)] = &[
+    (
+        "people",
+        "Raum",
+        "the constraint people_raum (drop_constraint)",
+    ),
+    (
+        "people",
+        "email",
+        "the generated column small_mail (drop_column), the policy all_rows of people (DROP POLICY",
+    ),
+    (
+        "people",
+        "id",
+        "the foreign key badges_person of badges (drop_constraint)",
+    ),
+    ("people", "team", "the policy own rows of people"),
+    (
+        "Teams",
+        "name",
+        "the foreign key people_team_name of people (drop_constraint)",
+    ),
+];
+
+#[tokio::test]
+async fn a_column_that_something_else_reads_is_refused_as_the_server_would() {
+    let test = furnished().await;
+    let schema = test.schema().await;
+    for (table, column, said) in HELD {
+        let yaml = document(
+            &[&format!(
+                "type: drop_column, table: {table}, column: {column}"
+            )],
+            false,
+        );
+        let migration = bellows::document::parse(&yaml).unwrap();
+        let problems = bellows::plan::plan(&migration, Some(&schema)).unwrap_err();
+        let text = format!("{problems:?}");
+        assert!(text.contains(said), "{table}.{column}: {text}");
+        let refused = test
+            .client()
+            .await
+            .try_run(&format!("ALTER TABLE \"{table}\" DROP COLUMN \"{column}\""))
+            .await;
+        let error = refused.unwrap_err().to_string();
+        assert!(
+            error.contains("other objects depend on it"),
+            "{table}.{column}: {error}"
+        );
+    }
+}
