@@ -131,11 +131,13 @@ pub(super) fn create(form: &Form<'_>, plan: &Plan<'_>) -> Phase {
         }
     }
     partitions.push("PARTITION p_rest VALUES LESS THAN (MAXVALUE)".to_owned());
+    // Nobody else knows the new table, and it has no rows: a copy of it is nothing.
+    let how = "ALGORITHM=COPY, LOCK=SHARED";
     let statements = [
         format!("CREATE TABLE {shadow} LIKE {table}"),
-        format!("ALTER TABLE {shadow} {}", changes.join(", ")),
+        format!("ALTER TABLE {shadow} {}, {how}", changes.join(", ")),
         format!(
-            "ALTER TABLE {shadow} PARTITION BY {by} (\n  {}\n)",
+            "ALTER TABLE {shadow} {how} PARTITION BY {by} (\n  {}\n)",
             partitions.join(",\n  ")
         ),
     ];
