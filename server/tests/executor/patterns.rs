@@ -16,8 +16,15 @@ const ROWS: u32 = 10_000;
 /// The table that the patterns are for.
 const PEOPLE: &str = "People";
 
-/// Patterns that only PostgreSQL has: they keep one table in step with another.
-const POSTGRES_ALONE: &[&str] = &["partition-table", "extract-table"];
+/// What the harness does not run: SQLite has no partitions, and MariaDB keeps no table in step with
+/// another that has triggers of its own, as the one here has.
+fn is_left_out(word: &str, engine: Engine) -> bool {
+    match engine {
+        Engine::PostgreSql => false,
+        Engine::Sqlite => word == "partition-table",
+        Engine::MySql | Engine::MariaDb => ["partition-table", "extract-table"].contains(&word),
+    }
+}
 
 async fn people(engine: Engine) -> TestTarget {
     let test = TestTarget::new(engine).await;
@@ -176,7 +183,7 @@ fn fields(word: &str, engine: Engine) -> Option<Fields> {
             ("size", "500000"),
             ("soak", "0"),
         ],
-        "extract-table" if postgres => vec![
+        "extract-table" if !is_left_out(word, engine) => vec![
             ("columns", "First, order"),
             ("newTable", "People's words"),
             ("valueColumn", "Word"),
@@ -356,7 +363,7 @@ async fn forth(test: &TestTarget, migration: &Migration, last: u32) -> (String, 
 
 async fn up_to_each_phase_and_back(word: &str, engine: Engine) {
     let Some(fields) = fields(word, engine) else {
-        assert!(POSTGRES_ALONE.contains(&word), "{word} has no form here");
+        assert!(is_left_out(word, engine), "{word} has no form here");
         return;
     };
     let mut test = people(engine).await;
@@ -539,15 +546,20 @@ async fn completed(test: &TestTarget, word: &str) {
         }
         "extract-table" => {
             assert_eq!((column("First"), column("order")), (None, None));
-            let wrong = "SELECT count(*) FROM (
-                    (SELECT i, 1, 'f' || i FROM generate_series(1, 10000) i
-                     UNION ALL SELECT i, 2, 'o' || i FROM generate_series(1, 10000) i WHERE i % 4 > 0)
-                    EXCEPT SELECT \"People_id\", position, \"Word\" FROM \"People's words\") d";
-            assert_eq!(test.number(wrong).await, 0);
+            let n = numbers(engine, ROWS);
+            let right = format!(
+                "SELECT count(*) FROM (SELECT i, 1 AS place, 'f' || i AS meaning FROM {n}
+                   UNION ALL SELECT i, 2, 'o' || i FROM {n} WHERE i % 4 > 0) AS meant
+                   JOIN \"People's words\" AS w
+                     ON w.\"People_id\" = i AND w.position = place AND w.\"Word\" = meaning"
+            );
+            assert_eq!(test.number(&test.spoken(&right)).await, 17_500);
             let all = "SELECT count(*) FROM \"People's words\" WHERE \"People_id\" <= 10000";
-            assert_eq!(test.number(all).await, 17_500);
-            test.sql("DELETE FROM \"People\" WHERE id = 50").await;
-            assert_eq!(test.number(all).await, 17_498);
+            let all = test.spoken(all);
+            assert_eq!(test.number(&all).await, 17_500);
+            test.sql(&test.spoken("DELETE FROM \"People\" WHERE id = 50"))
+                .await;
+            assert_eq!(test.number(&all).await, 17_498);
         }
         other => panic!("{other} has no end here"),
     }
