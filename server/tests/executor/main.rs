@@ -30,6 +30,7 @@ mod names;
 mod operations;
 mod pattern_rows;
 mod patterns;
+mod records;
 mod shadow;
 mod shadow_patterns;
 mod sqlite_locks;
