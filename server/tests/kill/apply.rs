@@ -28,20 +28,45 @@ impl Applied {
 
     /// Starts one phase, or goes on with it.
     pub fn start(&self, phase: u32) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_bellows"))
+        self.apply(phase, &[])
+    }
+
+    /// The same with its gate confirmed.
+    pub fn confirmed(&self, phase: u32) -> Child {
+        self.apply(phase, &["--confirm-gates", "v2", "--skip-soak"])
+    }
+
+    fn apply(&self, phase: u32, more: &[&str]) -> Child {
+        let mut command = self.bellows();
+        command
             .args(["migrate", "apply"])
             .arg(&self.file)
             .args(["--target", &self.url, "-y", "--skip-backup"])
             .args(["--phase", &phase.to_string(), "--format", "json"])
+            .args(more);
+        command.spawn().expect("bellows starts")
+    }
+
+    /// Takes an execution back, or goes on with that.
+    pub fn roll_back(&self, execution: &str) -> Child {
+        let mut command = self.bellows();
+        command
+            .args(["migrate", "rollback", execution])
+            .args(["--target", &self.url, "-y", "--format", "json"]);
+        command.spawn().expect("bellows starts")
+    }
+
+    fn bellows(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bellows"));
+        command
             .current_dir(self.dir.path())
             .env("BELLOWS_DATA_DIR", self.dir.path().join("data"))
             .env("USER", "ada")
             .env_remove("BELLOWS_TARGET")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .expect("bellows starts")
+            .stderr(Stdio::inherit());
+        command
     }
 
     /// One phase to its end, without a kill.

@@ -67,7 +67,8 @@ impl Database {
             .expect("the database goes");
     }
 
-    async fn run(&self, sql: &str) {
+    /// Runs SQL, several statements too.
+    pub async fn run(&self, sql: &str) {
         sqlx::raw_sql(sql)
             .execute(&self.pool)
             .await
@@ -76,6 +77,14 @@ impl Database {
 
     /// The one number that the query gives.
     pub async fn count(&self, sql: &str) -> i64 {
+        sqlx::query_scalar(sql)
+            .fetch_one(&self.pool)
+            .await
+            .unwrap_or_else(|e| panic!("{sql}: {e}"))
+    }
+
+    /// The one text that the query gives.
+    pub async fn text(&self, sql: &str) -> Option<String> {
         sqlx::query_scalar(sql)
             .fetch_one(&self.pool)
             .await

@@ -1,10 +1,11 @@
 //! SIGKILL of the server at random points of a backfill and at every record of every step of a
-//! rename, and of the command line in the midst of a copy, a swap and a backfill on MariaDB, with
-//! writers at work: afterwards every row is right, no row was done twice, and the run is completed.
+//! rename, and of the command line in the midst of a copy, a swap, a backfill on MariaDB and every
+//! phase of four patterns, with writers at work: afterwards every row is right, no row was done twice, and the run is completed.
 
 mod apply;
 mod database;
 mod mariadb;
+mod patterns;
 mod server;
 mod shadow;
 mod sqlite;
