@@ -7,7 +7,7 @@ use bellows::run::{EventKind, StopReason};
 use bellows_server::executor::{Outcome, RunOptions, control, run_phase};
 use bellows_server::target::{Target, TargetError};
 
-use crate::support::{Events, Proxy, TestTarget, open, run};
+use crate::support::{Events, Proxy, TestTarget, open, run, run_on};
 
 const FILL: &str = "
 migration:
@@ -138,7 +138,7 @@ async fn a_connection_cut_again_and_again_changes_nothing() {
         cuts
     };
     let outcome = {
-        let running = run(&test.target, &record.id, 1, &events);
+        let running = run_on(&test.target, &record.id, 1, &events);
         tokio::pin!(running);
         tokio::select! {
             outcome = &mut running => outcome,

@@ -7,7 +7,7 @@ use bellows::document::Engine;
 use bellows::run::EventKind;
 use bellows_server::executor::{Outcome, RunOptions, control, roll_back};
 
-use crate::support::{Events, TestTarget, Writer, apply, open, run, run_with};
+use crate::support::{Events, TestTarget, Writer, apply, open, run, run_on, run_with};
 
 /// Everything that can hang on a table.
 const ORDERS: &str = "
@@ -357,7 +357,7 @@ async fn a_connection_cut_again_and_again_doubles_nothing() {
         std::future::pending::<()>().await;
     };
     let outcome = tokio::select! {
-        outcome = run(&test.target, &record.id, 1, &events) => outcome,
+        outcome = run_on(&test.target, &record.id, 1, &events) => outcome,
         () = cut => unreachable!(),
     };
     assert_eq!(outcome, Outcome::Completed, "{:#?}", events.all());

@@ -17,7 +17,7 @@ use sqlx::{Connection, Executor, MySqlConnection, PgConnection};
 pub use client::Client;
 pub use dump::{dump, unlike};
 pub use proxy::Proxy;
-pub use run::{apply, back, open, open_on, plan_for, run, run_with};
+pub use run::{apply, back, open, open_on, plan_for, run, run_on, run_with};
 pub use sink::Events;
 pub use writer::Writer;
 

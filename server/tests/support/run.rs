@@ -1,6 +1,7 @@
 //! Documents brought onto a target as a caller would.
 
 use bellows::plan::Plan;
+use bellows::run::StopReason;
 use bellows_server::executor::{
     self, ControlReceiver, ExecuteError, ExecutionRecord, NewExecution, Opened, Outcome,
     RunOptions, control, planning_schema, run_phase,
@@ -54,6 +55,24 @@ pub async fn run_with(
     run_phase(target, id, phase, "tester", &options, events, control)
         .await
         .unwrap()
+}
+
+/// Runs a phase, and goes on with it where its connection was lost too often with nothing done in
+/// between: how often that is depends on how busy the machine is.
+pub async fn run_on(target: &Target, id: &str, phase: u32, events: &Events) -> Outcome {
+    loop {
+        let outcome = run(target, id, phase, events).await;
+        let cut_off = matches!(
+            outcome,
+            Outcome::Stopped {
+                reason: StopReason::Connection,
+                ..
+            }
+        );
+        if !cut_off {
+            return outcome;
+        }
+    }
 }
 
 /// Runs every phase of a document, which must go through.
