@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { picture } from "../pictures.mjs";
 import { signIn, targets, writer } from "../people.mjs";
+import { approve, completed, draft, start } from "../steps.mjs";
 import { openHydrated } from "../support.mjs";
 
 export const a_migration_all_the_way_on_postgresql = (test) => allTheWay(test, "postgresql");
@@ -108,20 +109,6 @@ async function write(page, target, column, engine) {
   return new URL(page.url()).pathname;
 }
 
-async function approve(page, phases, comment) {
-  const panel = page.getByTestId("decide");
-  await panel.waitFor();
-  for (const tick of await panel.getByRole("checkbox").all()) {
-    const number = Number((await tick.getAttribute("id")).split("-").pop());
-    await tick.setChecked(phases.includes(number));
-  }
-  await panel.getByLabel("Comment").fill(comment);
-  await panel.getByRole("button", { name: "Approve" }).click();
-  for (const number of phases) {
-    await page.getByTestId(`phase-${number}`).getByText("1 of 1 approved").waitFor();
-  }
-}
-
 /** Step 2: nobody approves their own; the approver does, and an edit makes it stale. */
 async function review(engineer, approver, url, engine) {
   await openHydrated(engineer, url);
@@ -156,20 +143,6 @@ async function review(engineer, approver, url, engine) {
   assert.equal(await engineer.getByTestId("start-phase-1").count(), 0, "and it cannot start");
   await openHydrated(approver, url);
   await approve(approver, [1, 2], "Still fine");
-}
-
-async function start(page, url, phase) {
-  await openHydrated(page, url);
-  await page.getByTestId(`start-phase-${phase}`).click();
-  await page.waitForURL(/\/executions\//);
-}
-
-async function completed(page, phase) {
-  await page
-    .getByTestId(`run-phase-${phase}`)
-    .getByText("completed", { exact: true })
-    .first()
-    .waitFor({ timeout: 60_000 });
 }
 
 /** Step 3: phases 1 and 2, watched, paused, reloaded, resumed; phase 3 once it is approved. */
@@ -241,15 +214,10 @@ const done = (column) =>
 /** Step 4: a check that fails takes its phase back, and says why. */
 async function fail(engineer, approver, server, target, engine) {
   const word = engine === "sqlite" ? "sqlite" : "postgresql";
-  await openHydrated(engineer, "/migrations/new");
-  const option = await engineer
-    .locator("#target option")
-    .filter({ hasText: target.option })
-    .innerText();
-  await engineer.locator("#target").selectOption({ label: option });
-  await engineer.getByTestId("pattern-empty").click();
-  await engineer.getByRole("tab", { name: "YAML" }).click();
-  await engineer.locator("#yaml").fill(`migration:
+  const url = await draft(
+    engineer,
+    target,
+    `migration:
   name: add-nickname-on-${engine}
   database: ${word}
   description: A nickname, which nobody has yet
@@ -266,10 +234,8 @@ async function fail(engineer, approver, server, target, engine) {
           sql: SELECT count(*) FROM customers WHERE nickname IS NULL
           expect: zero
           errorMessage: Customers without a nickname
-`);
-  await engineer.getByRole("button", { name: "Save and ask for review" }).click();
-  await engineer.waitForURL(/\/migrations\/[0-9a-f-]+$/);
-  const url = new URL(engineer.url()).pathname;
+`,
+  );
   await openHydrated(approver, url);
   await approve(approver, [1], "Go");
   await start(engineer, url, 1);

@@ -197,6 +197,7 @@ mod tests {
     #[test]
     fn who_stands_in_the_way_is_named() {
         let blocker = Blocker {
+            guessed: false,
             pid: 4711,
             user: "app".into(),
             query: "UPDATE users\n  SET name = 'x'".into(),

@@ -120,6 +120,9 @@ pub struct Blocker {
     pub age_ms: u64,
     /// An autovacuum worker, which is made to give way.
     pub autovacuum: bool,
+    /// The server keeps no list of who holds which lock: this session may stand in the way, or not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub guessed: bool,
 }
 
 /// What an event says. `seq`, time and version stand around it, see [`RunEvent`].
@@ -184,6 +187,15 @@ pub enum EventKind {
         next_ms: u64,
         /// Who stands in the way, as far as could be seen.
         blockers: Vec<Blocker>,
+    },
+    /// A person had a session ended that stood in the way.
+    BlockerEnded {
+        /// The step's id.
+        step: String,
+        /// Who.
+        by: String,
+        /// The session.
+        blocker: Blocker,
     },
     /// How far a backfill is; sampled.
     Progress {
@@ -279,6 +291,7 @@ impl EventKind {
             EventKind::StepStarted { .. } => "step_started",
             EventKind::StepCompleted { .. } => "step_completed",
             EventKind::LockWaiting { .. } => "lock_waiting",
+            EventKind::BlockerEnded { .. } => "blocker_ended",
             EventKind::Progress { .. } => "progress",
             EventKind::CheckPassed { .. } => "check_passed",
             EventKind::CheckFailed { .. } => "check_failed",
@@ -308,6 +321,7 @@ impl EventKind {
             | EventKind::PhaseRolledBack { phase } => Some(*phase),
             EventKind::ExecutionCreated { .. }
             | EventKind::LockWaiting { .. }
+            | EventKind::BlockerEnded { .. }
             | EventKind::Progress { .. }
             | EventKind::Notice { .. }
             | EventKind::Finished { .. } => None,

@@ -36,6 +36,7 @@ pub fn next(
             | EventKind::StepStarted { .. }
             | EventKind::StepCompleted { .. }
             | EventKind::LockWaiting { .. }
+            | EventKind::BlockerEnded { .. }
             | EventKind::Progress { .. }
             | EventKind::CheckPassed { .. }
             | EventKind::CheckFailed { .. }
@@ -66,6 +67,7 @@ pub fn next(
         EventKind::StepStarted { .. }
         | EventKind::StepCompleted { .. }
         | EventKind::LockWaiting { .. }
+        | EventKind::BlockerEnded { .. }
         | EventKind::Progress { .. } => legal(&[S::Running, S::RollingBack], state),
         EventKind::CheckPassed { .. } | EventKind::CheckFailed { .. } => {
             legal(&[S::Running], state)
@@ -155,6 +157,7 @@ pub fn next_phase(state: PhaseState, event: &EventKind) -> Result<PhaseState, Il
         EventKind::ExecutionCreated { .. }
         | EventKind::Recovered { .. }
         | EventKind::LockWaiting { .. }
+        | EventKind::BlockerEnded { .. }
         | EventKind::Progress { .. }
         | EventKind::Notice { .. }
         | EventKind::Finished { .. } => Ok(state),

@@ -176,6 +176,14 @@ impl View {
         self.phases.iter_mut().find(|p| p.phase == number)
     }
 
+    /// Keeps the last of what is worth a line.
+    fn note(&mut self, message: String) {
+        if self.notices.len() == NOTICES_MAX {
+            self.notices.pop_front();
+        }
+        self.notices.push_back(message);
+    }
+
     fn step_mut(&mut self, id: &str) -> Option<&mut StepProgress> {
         self.phases
             .iter_mut()
@@ -243,6 +251,17 @@ impl View {
                     step.waiting = Some((*tries, *next_ms, blockers.clone()));
                 }
             }
+            EventKind::BlockerEnded { step, by, blocker } => {
+                if let Some(step) = self.step_mut(step)
+                    && let Some((_, _, blockers)) = &mut step.waiting
+                {
+                    blockers.retain(|b| b.pid != blocker.pid);
+                }
+                self.note(format!(
+                    "{by} ended the session {} of {}, which stood in the way: {}",
+                    blocker.pid, blocker.user, blocker.query
+                ));
+            }
             EventKind::Progress { step, .. } => {
                 if let Some(step) = self.step_mut(step) {
                     step.waiting = None;
@@ -301,10 +320,7 @@ impl View {
             }
             EventKind::PhaseRolledBack { .. } => self.rolling_back = None,
             EventKind::Notice { message } => {
-                if self.notices.len() == NOTICES_MAX {
-                    self.notices.pop_front();
-                }
-                self.notices.push_back(message.clone());
+                self.note(message.clone());
             }
             EventKind::Finished { status, message } => {
                 self.stopped = None;

@@ -42,6 +42,12 @@ pub async fn confirm_gate(
     told(backend()?.confirm_gate(migration_id, phase, version).await)
 }
 
+/// Ends a session of the target's that stands in the way of the run at this moment.
+#[server(endpoint = "executions/end-blocker", input = Json)]
+pub async fn end_blocker(id: String, pid: i32) -> Result<(), ApiError> {
+    told(backend()?.end_blocker(id, pid).await)
+}
+
 /// Pauses, resumes, cancels, rolls back.
 #[server(name = SendControl, endpoint = "executions/control", input = Json)]
 pub async fn control(id: String, control: Control) -> Result<(), ApiError> {

@@ -101,6 +101,8 @@ pub trait ExecutionBackend {
     async fn start_phase(&self, request: StartRequest) -> Answer<String>;
     /// Confirms a deploy gate with a version.
     async fn confirm_gate(&self, migration_id: String, phase: u32, version: String) -> Answer<()>;
+    /// Ends a session of the target's that stands in the way of the run at this moment.
+    async fn end_blocker(&self, id: String, pid: i32) -> Answer<()>;
     /// Pause, resume, cancel, roll back.
     async fn control(&self, id: String, control: Control) -> Answer<()>;
 }

@@ -60,8 +60,8 @@ fn Watched(detail: ExecutionDetail) -> impl IntoView {
             <span>"plan " <Hash hash=detail.plan.plan_hash /></span>
         </p>
         <LinkNote link=live.link />
-        {detail.can_control.then(|| view! { <Controls id=summary.id state /> })}
-        <NowPanel view />
+        {detail.can_control.then(|| view! { <Controls id=summary.id.clone() state /> })}
+        <NowPanel view control=detail.can_control.then_some(summary.id) />
         {move || {
             (state.get() == ExecutionState::Waiting)
                 .then(|| {

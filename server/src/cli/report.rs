@@ -139,6 +139,13 @@ fn line(event: &EventKind) -> Option<(Tone, String)> {
                 in_the_way(blockers)
             ),
         ),
+        EventKind::BlockerEnded { by, blocker, .. } => (
+            Tone::Careful,
+            format!(
+                "  ⚠ {by} ended the session {} of {}: {}",
+                blocker.pid, blocker.user, blocker.query
+            ),
+        ),
         EventKind::CheckPassed { check, .. } => (Tone::Good, format!("  ✓ {check}")),
         EventKind::CheckFailed {
             check,

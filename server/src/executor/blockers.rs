@@ -71,9 +71,10 @@ pub(super) async fn sessions(
         format!("{STATEMENTS} AND {} {order}", likely("false")),
     ];
     let mut last = None;
-    for sql in queries {
-        match monitor.ask(&sql, &args).await {
-            Ok(rows) => return rows.iter().map(blocker).collect(),
+    for (place, sql) in queries.iter().enumerate() {
+        let guessed = place > 0;
+        match monitor.ask(sql, &args).await {
+            Ok(rows) => return rows.iter().map(|row| blocker(row, guessed)).collect(),
             // No such list, or not for this connection's eyes.
             Err(TargetError::Query(error)) if fault(&error) == Fault::Statement => {
                 last = Some(error);
@@ -84,12 +85,13 @@ pub(super) async fn sessions(
     last.map_or(Ok(Vec::new()), |error| Err(error.into()))
 }
 
-fn blocker(row: &Row) -> Result<Blocker, TargetError> {
+fn blocker(row: &Row, guessed: bool) -> Result<Blocker, TargetError> {
     Ok(Blocker {
         pid: i32::try_from(row.int(0)?.unwrap_or(0)).unwrap_or(0),
         user: row.text(1)?.unwrap_or_default(),
         query: row.text(2)?.unwrap_or_default(),
         age_ms: u64::try_from(row.int(3)?.unwrap_or(0)).unwrap_or(0),
         autovacuum: false,
+        guessed,
     })
 }

@@ -1,8 +1,9 @@
-//! Pause and cancel, from whoever watches to whoever runs.
+//! Pause and cancel, and the end of who stands in the way, from whoever watches to whoever runs.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use bellows::run::EventKind;
 
@@ -26,18 +27,63 @@ pub enum Wish {
     Cancel,
 }
 
+/// A person wants a session to be ended that stands in the way of a lock.
+#[derive(Debug)]
+pub(super) struct Eviction {
+    pub(super) pid: i32,
+    pub(super) by: String,
+    answer: oneshot::Sender<Evicted>,
+}
+
+impl Eviction {
+    /// Tells what became of it; nobody may be listening any more.
+    pub(super) fn answer(self, evicted: Evicted) {
+        if self.answer.send(evicted).is_err() {
+            tracing::debug!("who wanted a session ended did not wait for the answer");
+        }
+    }
+}
+
+/// What became of the wish that a session be ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Evicted {
+    /// It was ended.
+    Ended,
+    /// It does not stand in the way, or does no more.
+    Elsewhere,
+    /// It is a vacuum, which is made to give way by itself, or a prepared transaction.
+    NoSession,
+    /// The server does not say who holds the lock: it may be another one.
+    Unsure,
+    /// The server refused, in its words.
+    Refused(String),
+}
+
+type Evictions = Arc<Mutex<Vec<Eviction>>>;
+
+/// A person's wish is heard while the run waits for a lock, between two tries.
+const HEARD: Duration = Duration::from_secs(5);
+
 /// The end that asks.
 #[derive(Clone, Debug)]
-pub struct ControlSender(watch::Sender<Wish>);
+pub struct ControlSender(watch::Sender<Wish>, Evictions);
 
 /// The end that listens.
 #[derive(Clone, Debug)]
-pub struct ControlReceiver(watch::Receiver<Wish>);
+pub struct ControlReceiver(watch::Receiver<Wish>, Evictions);
 
 /// A pair for one run.
 pub fn control() -> (ControlSender, ControlReceiver) {
     let (sender, receiver) = watch::channel(Wish::Run);
-    (ControlSender(sender), ControlReceiver(receiver))
+    let evictions = Evictions::default();
+    (
+        ControlSender(sender, evictions.clone()),
+        ControlReceiver(receiver, evictions),
+    )
+}
+
+fn open(evictions: &Evictions) -> MutexGuard<'_, Vec<Eviction>> {
+    evictions.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl ControlSender {
@@ -56,12 +102,32 @@ impl ControlSender {
     pub fn cancel(&self) {
         self.0.send_replace(Wish::Cancel);
     }
+
+    /// Has a session ended that stands in the way of the run at this moment. Nothing where the run
+    /// does not wait for a lock, within a few seconds.
+    pub async fn end_blocker(&self, pid: i32, by: &str) -> Option<Evicted> {
+        let (answer, told) = oneshot::channel();
+        open(&self.1).push(Eviction {
+            pid,
+            by: by.to_owned(),
+            answer,
+        });
+        // Who is not listened to any more is passed over by the run.
+        tokio::time::timeout(HEARD, told).await.ok()?.ok()
+    }
 }
 
 impl ControlReceiver {
     /// What is wanted now.
     pub fn wish(&self) -> Wish {
         *self.0.borrow()
+    }
+
+    /// The sessions that people want ended and still wait for.
+    pub(super) fn evictions(&self) -> Vec<Eviction> {
+        let mut all: Vec<Eviction> = open(&self.1).drain(..).collect();
+        all.retain(|eviction| !eviction.answer.is_closed());
+        all
     }
 
     /// Rests for that long, or until something else than running is wanted.

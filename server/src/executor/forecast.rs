@@ -130,6 +130,7 @@ impl Look<'_> {
             }
             Err(error) if fault(&error) == Fault::Lock => Ok(Some(Obstacle {
                 blocker: Blocker {
+                    guessed: false,
                     pid: 0,
                     user: String::new(),
                     query: String::new(),

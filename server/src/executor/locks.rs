@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bellows::plan::{Lock, PhasePlan, Step};
 use bellows::run::{Blocker, EventKind, StopReason};
 
+use super::control::Evicted;
 use super::halt::Halt;
 use super::monitor::postgres_name;
 use super::run::{Run, millis};
@@ -131,7 +132,40 @@ impl Run<'_> {
             blockers,
         })
         .await?;
-        self.rest(pause).await
+        self.rest(pause).await?;
+        self.make_way(step, lock).await
+    }
+
+    /// Ends the sessions that people want out of the way, if they stand in it at this moment.
+    async fn make_way(&mut self, step: &Step, lock: Lock) -> Result<(), Halt> {
+        for eviction in self.control.evictions() {
+            let monitor = &self.session.monitor;
+            let seen = monitor
+                .blockers(&step.tables, lock, self.session.pid)
+                .await
+                .map(|all| all.into_iter().find(|b| b.pid == eviction.pid && b.pid > 0));
+            let evicted = match &seen {
+                Err(error) => Evicted::Refused(error.to_string()),
+                Ok(None) => Evicted::Elsewhere,
+                Ok(Some(blocker)) if blocker.autovacuum => Evicted::NoSession,
+                Ok(Some(blocker)) if blocker.guessed => Evicted::Unsure,
+                Ok(Some(blocker)) => match monitor.end(blocker.pid).await {
+                    Ok(true) => Evicted::Ended,
+                    Ok(false) => Evicted::Elsewhere,
+                    Err(error) => Evicted::Refused(error.to_string()),
+                },
+            };
+            if let (Evicted::Ended, Ok(Some(blocker))) = (&evicted, seen) {
+                self.emit(EventKind::BlockerEnded {
+                    step: step.id.clone(),
+                    by: eviction.by.clone(),
+                    blocker,
+                })
+                .await?;
+            }
+            eviction.answer(evicted);
+        }
+        Ok(())
     }
 
     /// What a statement that blocks others may take: as whoever started the run says, or else the

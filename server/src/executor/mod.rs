@@ -45,7 +45,7 @@ use session::{Acquired, Session};
 
 pub use birth::{open, planning_schema};
 pub use check::{Verdict, verify};
-pub use control::{ControlReceiver, ControlSender, EventSink, Wish, control};
+pub use control::{ControlReceiver, ControlSender, EventSink, Evicted, Wish, control};
 pub use forecast::forecast;
 pub use measure::{Held, facts, facts_if_any, held};
 pub use record::{

@@ -95,6 +95,27 @@ impl Monitor {
         .map(|_| ())
     }
 
+    /// Has a session let go of what it holds. On PostgreSQL a statement under way is cancelled, and
+    /// with it its transaction; who sleeps with a transaction open is disconnected, as on MySQL and
+    /// MariaDB, where a transaction outlives its statement's end. False where it was gone already.
+    pub(super) async fn end(&self, pid: i32) -> Result<bool, TargetError> {
+        if self.target.engine().is_mysql_family() {
+            return self.ask(&format!("KILL {pid}"), &[]).await.map(|_| true);
+        }
+        let rows = self
+            .ask(
+                "SELECT CASE WHEN state = 'active' THEN pg_cancel_backend(pid)
+                             ELSE pg_terminate_backend(pid) END
+                 FROM pg_stat_activity WHERE pid = $1::int",
+                &[i64::from(pid).into()],
+            )
+            .await?;
+        match rows.first() {
+            Some(row) => Ok(row.truth(0)?),
+            None => Ok(false),
+        }
+    }
+
     /// The sessions that hold locks on those tables, or their indexes, against the given one.
     pub(super) async fn blockers(
         &self,
@@ -238,6 +259,7 @@ fn blocker(row: &Row) -> Result<Blocker, TargetError> {
         query: row.text(2)?.unwrap_or_default(),
         age_ms: u64::try_from(row.int(3)?.unwrap_or(0)).unwrap_or(0),
         autovacuum: row.truth(4)?,
+        guessed: false,
     })
 }
 

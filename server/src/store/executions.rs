@@ -196,6 +196,7 @@ pub async fn advance(tx: &mut Tx, id: &str, event: &EventKind, at: i64) -> Store
         | EventKind::StepStarted { .. }
         | EventKind::StepCompleted { .. }
         | EventKind::LockWaiting { .. }
+        | EventKind::BlockerEnded { .. }
         | EventKind::Progress { .. }
         | EventKind::CheckPassed { .. }
         | EventKind::CheckFailed { .. }
@@ -233,6 +234,7 @@ pub async fn advance(tx: &mut Tx, id: &str, event: &EventKind, at: i64) -> Store
         | EventKind::StepStarted { .. }
         | EventKind::StepCompleted { .. }
         | EventKind::LockWaiting { .. }
+        | EventKind::BlockerEnded { .. }
         | EventKind::Progress { .. }
         | EventKind::CheckPassed { .. }
         | EventKind::CheckFailed { .. }

@@ -21,7 +21,11 @@ use crate::target::Target;
 
 impl RequestBackend {
     /// The execution with its target's name and environment, for someone who may do that with it.
-    async fn known(&self, id: &str, action: Action) -> Answer<(ExecutionRecord, TargetNames)> {
+    pub(super) async fn known(
+        &self,
+        id: &str,
+        action: Action,
+    ) -> Answer<(ExecutionRecord, TargetNames)> {
         self.may_at_all(action, "execution").await?;
         let mut tx = self.store().read().await?;
         let execution = rows::by_id(&mut tx, id).await?;
@@ -363,6 +367,10 @@ impl ExecutionBackend for RequestBackend {
         append(&mut tx, &self.actor, entry).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    async fn end_blocker(&self, id: String, pid: i32) -> Answer<()> {
+        self.end_session(id, pid).await
     }
 
     async fn control(&self, id: String, control: Control) -> Answer<()> {

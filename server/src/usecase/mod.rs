@@ -5,6 +5,7 @@
 //! whoever asks. The command line and the demonstration use it just so.
 
 mod audit;
+mod blockers;
 mod drift;
 mod executions;
 mod facts;

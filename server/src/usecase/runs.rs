@@ -17,7 +17,9 @@ use super::{conflict, told};
 use crate::audit::{Entry, append, execution_subject};
 use crate::auth::Actor;
 use crate::events::Note;
-use crate::executor::{self, ControlReceiver, ControlSender, ExecuteError, Outcome, RunOptions};
+use crate::executor::{
+    self, ControlReceiver, ControlSender, Evicted, ExecuteError, Outcome, RunOptions,
+};
 use crate::state::AppState;
 use crate::store::Stored;
 use crate::store::executions::{self, ExecutionRecord, Intent, PhaseProgress};
@@ -104,6 +106,13 @@ impl Runs {
             }
             None => false,
         }
+    }
+
+    /// Has a session ended that stands in the way of the run; nothing where there is no run, or it
+    /// waits for no lock.
+    pub async fn end_blocker(&self, id: &str, pid: i32, by: &str) -> Option<Evicted> {
+        let control = self.map().get(id).map(|run| run.control.clone())?;
+        control.end_blocker(pid, by).await
     }
 
     fn pause_all(&self) {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bellows::run::{EventKind, StopReason};
-use bellows_server::executor::{Outcome, RunOptions, control, run_phase};
+use bellows_server::executor::{Evicted, Outcome, RunOptions, control, run_phase};
 
 use crate::support::{Client, Events, TestTarget, Writer, open, run};
 
@@ -187,6 +187,56 @@ async fn a_pause_is_heard_while_a_lock_is_waited_for() {
         ),
         "{outcome:?}"
     );
+}
+
+/// A session that stands in the way is ended when a person says so, asleep in its transaction or at
+/// work; one that does not stand in it is let be, however much it holds elsewhere.
+#[tokio::test]
+async fn who_stands_in_the_way_is_ended_when_a_person_says_so_and_nobody_else() {
+    for (work, then) in [
+        ("BEGIN; SELECT count(*) FROM busy", "SELECT 1"),
+        ("BEGIN; SELECT count(*) FROM busy", "SELECT pg_sleep(60)"),
+    ] {
+        let test = busy(10).await;
+        test.sql("CREATE TABLE elsewhere (id int)").await;
+        let record = open(&test.target, ADD).await;
+        let mut holder = test.client().await;
+        let mut neighbour = test.client().await;
+        holder.run(work).await;
+        neighbour.run("BEGIN; LOCK TABLE elsewhere IN SHARE MODE").await;
+        let pid = i32::try_from(holder.number("SELECT pg_backend_pid()").await).unwrap();
+        let other = i32::try_from(neighbour.number("SELECT pg_backend_pid()").await).unwrap();
+        let events = Events::default();
+        let (sender, receiver) = control();
+        let asleep = tokio::spawn(async move {
+            let result = holder.try_run(then).await;
+            (holder, result)
+        });
+        let (outcome, ()) = tokio::join!(
+            crate::support::run_with(&test.target, &record.id, 1, &events, receiver),
+            async {
+                events
+                    .seen(|e| matches!(e, EventKind::LockWaiting { blockers, .. } if !blockers.is_empty()))
+                    .await;
+                let evicted = sender.end_blocker(other, "erin").await;
+                assert_eq!(evicted, Some(Evicted::Elsewhere));
+                let evicted = sender.end_blocker(pid, "erin").await;
+                assert_eq!(evicted, Some(Evicted::Ended), "{then}");
+            }
+        );
+        assert_eq!(outcome, Outcome::Completed, "{:#?}", events.all());
+        let told = events.all().into_iter().find_map(|event| {
+            let EventKind::BlockerEnded { by, blocker, .. } = event else {
+                return None;
+            };
+            Some((by, blocker.pid))
+        });
+        assert_eq!(told, Some(("erin".to_owned(), pid)));
+        let (mut holder, result) = asleep.await.unwrap();
+        let over = holder.try_run("SELECT 1").await;
+        assert!(result.is_err() || over.is_err(), "its application is told");
+        neighbour.run("COMMIT").await;
+    }
 }
 
 /// Whether an autovacuum worker is at work on the table.

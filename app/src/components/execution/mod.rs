@@ -1,6 +1,7 @@
 //! A run as it happens.
 
 mod controls;
+mod end_session;
 mod link;
 mod now;
 mod phase_progress;

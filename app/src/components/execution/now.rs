@@ -3,6 +3,7 @@
 use bellows::run::{Blocker, EventKind, FinalStatus, StepProgress, StopReason, Stopped, View};
 use leptos::prelude::*;
 
+use super::end_session::{Asked, EndSession};
 use crate::components::Sql;
 use crate::text;
 
@@ -11,7 +12,11 @@ use crate::text;
 pub fn NowPanel(
     /// The run so far.
     view: RwSignal<View>,
+    /// The execution's id, for someone who may end a session that stands in the way.
+    control: Option<String>,
 ) -> impl IntoView {
+    let asked = RwSignal::new(None);
+    let ask = control.is_some().then_some(asked);
     let stopped = Memo::new(move |_| view.read().stopped.clone());
     let finished = Memo::new(move |_| view.read().finished.clone());
     let step = Memo::new(move |_| {
@@ -30,11 +35,12 @@ pub fn NowPanel(
             </div>
             {move || match step.get() {
                 Some((phase, step)) => {
-                    view! { <Current phase step /> }.into_any()
+                    view! { <Current phase step ask /> }.into_any()
                 }
                 None if finished.read().is_some() || stopped.read().is_some() => ().into_any(),
                 None => view! { <p class="muted">"No step is in hand."</p> }.into_any(),
             }}
+            {control.map(|id| view! { <EndSession id asked /> })}
         </section>
     }
     .into_any()
@@ -83,7 +89,7 @@ fn Stop(stopped: Stopped) -> impl IntoView {
 }
 
 #[component]
-fn Current(phase: u32, step: StepProgress) -> impl IntoView {
+fn Current(phase: u32, step: StepProgress, ask: Option<RwSignal<Asked>>) -> impl IntoView {
     view! {
         <p class="step-title">
             "Phase "
@@ -94,7 +100,9 @@ fn Current(phase: u32, step: StepProgress) -> impl IntoView {
         {step.progress.map(|event| view! { <Progress event /> })}
         {step
             .waiting
-            .map(|(tries, next_ms, blockers)| view! { <LockWait tries next_ms blockers /> })}
+            .map(|(tries, next_ms, blockers)| {
+                view! { <LockWait tries next_ms blockers ask /> }
+            })}
         {step.sql.into_iter().map(|sql| view! { <Sql sql /> }).collect_view()}
     }
     .into_any()
@@ -148,12 +156,33 @@ fn Progress(event: EventKind) -> impl IntoView {
 
 /// Who stands in the way of a lock.
 #[component]
-fn LockWait(tries: u32, next_ms: u64, blockers: Vec<Blocker>) -> impl IntoView {
+fn LockWait(
+    tries: u32,
+    next_ms: u64,
+    blockers: Vec<Blocker>,
+    ask: Option<RwSignal<Asked>>,
+) -> impl IntoView {
+    let can_end = ask.is_some();
     let rows = blockers
         .into_iter()
         .map(|blocker| {
+            let pid = blocker.pid;
+            let user = blocker.user.clone();
+            let ask = ask.filter(|_| !blocker.autovacuum && !blocker.guessed && pid > 0);
+            let button = ask.map(|ask| {
+                view! {
+                    <button type="button" on:click=move |_| ask.set(Some((pid, user.clone())))>
+                        "End it"
+                    </button>
+                }
+            });
             let query = if blocker.autovacuum {
                 "autovacuum (it is made to give way)".to_owned()
+            } else if blocker.guessed {
+                format!(
+                    "{} (it may stand in the way: the server does not say who does)",
+                    blocker.query
+                )
             } else {
                 blocker.query
             };
@@ -163,6 +192,7 @@ fn LockWait(tries: u32, next_ms: u64, blockers: Vec<Blocker>) -> impl IntoView {
                     <td data-label="User">{blocker.user}</td>
                     <td data-label="Open for" class="nowrap">{text::duration(blocker.age_ms)}</td>
                     <td data-label="Query"><code class="wrap">{query}</code></td>
+                    {can_end.then(|| view! { <td data-label="">{button}</td> })}
                 </tr>
             }
         })
@@ -185,6 +215,7 @@ fn LockWait(tries: u32, next_ms: u64, blockers: Vec<Blocker>) -> impl IntoView {
                             <th scope="col">"User"</th>
                             <th scope="col">"Open for"</th>
                             <th scope="col">"Query"</th>
+                            {can_end.then(|| view! { <th scope="col"><span class="visually-hidden">"What can be done"</span></th> })}
                         </tr>
                     </thead>
                     <tbody>{rows}</tbody>
