@@ -9,6 +9,7 @@ mod doomed;
 mod effects;
 mod hash;
 mod kind;
+mod known;
 pub mod text;
 pub mod wire;
 
@@ -19,12 +20,13 @@ pub(crate) use compile::planned;
 pub use compile::{plan, plan_with};
 pub use copy::{RowLock, TableCopy};
 pub(crate) use effects::{Place, Told};
+pub use known::{Known, OtherLock};
 
 use crate::document::{Check, Engine, Expect, Gate, PhaseKind};
 use crate::estimate::{Estimate, Load, Span};
 use crate::lint::Finding;
 use crate::schema::TableName;
-use crate::sql::{Breakage, Role};
+use crate::sql::Breakage;
 
 /// Changes whenever the same document would compile to other statements; part of a plan's hash.
 pub const COMPILER_VERSION: u32 = 3;
@@ -95,45 +97,6 @@ pub enum Wait {
     Short,
     /// Blocks nobody while it waits (concurrent builds, VALIDATE): waits up to the policy's bound.
     Patient,
-}
-
-/// How it is known what a statement does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Known {
-    /// An operation sends it, and says so.
-    #[default]
-    Operation,
-    /// A person wrote it, and it was read by its first words: what is said of it is the worst that
-    /// these allow.
-    Words,
-    /// A person wrote it, and a parser read it.
-    Parsed,
-}
-
-impl Known {
-    fn is_operation(&self) -> bool {
-        *self == Known::Operation
-    }
-}
-
-/// A lock that a statement takes beside the one on its table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OtherLock {
-    /// Its name, or what it is to the table: `tables that users references`.
-    pub object: String,
-    /// What it is to the statement.
-    pub role: Role,
-    /// How it is locked.
-    pub lock: Lock,
-}
-
-impl OtherLock {
-    /// `teams: SHARE ROW EXCLUSIVE`.
-    pub fn words(&self) -> String {
-        format!("{}: {}", self.object, self.lock.word())
-    }
 }
 
 /// One statement as it will be sent.

@@ -55,11 +55,11 @@ fn calls(c: &Cursor<'_, '_>) -> bool {
     c.tokens.iter().enumerate().any(|(at, token)| {
         let named = matches!(token.kind, Kind::Word | Kind::QuotedName);
         let opens = c.tokens.get(at + 1).is_some_and(|t| t.is_symbol("("));
-        // INSERT INTO t (a, b).
-        let table = at > 0
-            && c.tokens
-                .get(at - 1)
-                .is_some_and(|t| t.is("into") || t.is_symbol("."));
+        // INSERT INTO t (a, b), INSERT INTO s.t (a, b).
+        let before = |back: usize| at.checked_sub(back).and_then(|at| c.tokens.get(at));
+        let table = before(1).is_some_and(|t| t.is("into"))
+            || (before(1).is_some_and(|t| t.is_symbol("."))
+                && before(3).is_some_and(|t| t.is("into")));
         named && opens && !table && !NO_CALLS.iter().any(|word| token.is(word))
     })
 }

@@ -2,6 +2,7 @@
 //! write. Where the parsers are at hand, tests hold that they read the same.
 
 mod postgres;
+mod postgres_column;
 mod postgres_table;
 
 use super::cursor::Cursor;
