@@ -1,12 +1,25 @@
-//! Shadow tables on a real MariaDB server: copied, kept in step, swapped and swapped back, with
+//! Shadow tables on real MariaDB and MySQL servers: copied, kept in step, swapped and swapped back, with
 //! writers at work.
 
 use std::time::Duration;
 
+use bellows::document::Engine;
 use bellows::run::{EventKind, StopReason};
 use bellows_server::executor::{Outcome, RunOptions, control, roll_back};
 
-use crate::support::{Events, TestTarget, Writer, open, plan_for, run};
+use crate::support::{Events, TestTarget, Writer, for_engine, open, plan_for, run};
+
+on_mariadb_and_mysql! {
+    a_table_is_swapped_and_swapped_back_with_writers_at_work,
+    numbers_go_on_where_they_were,
+    a_swap_waits_for_nobody_and_pauses,
+    a_failed_write_lets_no_later_one_pass,
+    a_row_takes_no_other_one_s_place,
+    a_difference_fails_the_swap,
+    a_copy_that_holds_rows_is_left_alone,
+    what_cannot_follow_is_refused_by_name,
+    why_a_cascade_and_a_trigger_are_refused,
+}
 
 /// Everything that can hang on a table there, foreign keys in both directions among it.
 const ORDERS: &str = "
@@ -69,8 +82,8 @@ pub fn document(pace: &str) -> String {
     DOCUMENT.replace("{pace}", pace)
 }
 
-pub async fn orders(rows: u32) -> TestTarget {
-    let test = TestTarget::mariadb().await;
+pub async fn orders(engine: Engine, rows: u32) -> TestTarget {
+    let test = TestTarget::new(engine).await;
     test.sql(&ORDERS.replace("{rows}", &rows.to_string())).await;
     test
 }
@@ -175,10 +188,9 @@ async fn keys(test: &TestTarget) -> String {
 const KEYS: &str =
     "items.items_order->orders orders.orders_parent->orders orders.orders_person->people";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_table_is_swapped_and_swapped_back_with_writers_at_work() {
+async fn a_table_is_swapped_and_swapped_back_with_writers_at_work(engine: Engine) {
     let rows = 20_000;
-    let test = orders(rows).await;
+    let test = orders(engine, rows).await;
     let before = fingerprint(&test).await;
     assert_eq!(keys(&test).await, KEYS);
     let record = open(&test.target, &document(", batchSize: 500")).await;
@@ -236,9 +248,8 @@ async fn a_table_is_swapped_and_swapped_back_with_writers_at_work() {
 }
 
 /// Rows that went have had their numbers: the new table gives none of them again.
-#[tokio::test]
-async fn numbers_go_on_where_they_were() {
-    let test = orders(50).await;
+async fn numbers_go_on_where_they_were(engine: Engine) {
+    let test = orders(engine, 50).await;
     test.sql(
         "DELETE FROM orders WHERE id > 40;
          SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO'; INSERT INTO orders (id, number) VALUES (0, 1000)",
@@ -267,9 +278,8 @@ async fn numbers_go_on_where_they_were() {
 
 /// A session in the way of the swap: it is tried again and again, nobody waits behind it, and when
 /// the time is spent the run pauses, where it can go on.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_swap_waits_for_nobody_and_pauses() {
-    let test = orders(200).await;
+async fn a_swap_waits_for_nobody_and_pauses(engine: Engine) {
+    let test = orders(engine, 200).await;
     let yaml = document("").replace("phase: 3\n", "phase: 3\n      timeout: 1500\n");
     let record = open(&test.target, &yaml).await;
     phase_done(&test, &record.id, 1).await;
@@ -328,9 +338,8 @@ async fn a_swap_waits_for_nobody_and_pauses() {
 
 /// What an application's statement that was killed, or failed, leaves in its session makes none of
 /// its later writes pass the triggers by.
-#[tokio::test]
-async fn a_failed_write_lets_no_later_one_pass() {
-    let test = orders(200).await;
+async fn a_failed_write_lets_no_later_one_pass(engine: Engine) {
+    let test = orders(engine, 200).await;
     let record = open(&test.target, &document("")).await;
     phase_done(&test, &record.id, 1).await;
     phase_done(&test, &record.id, 2).await;
@@ -350,9 +359,8 @@ async fn a_failed_write_lets_no_later_one_pass() {
 
 /// Where the one table is unique by more than the other, no row takes another one's place: the
 /// write fails that it cannot hold.
-#[tokio::test]
-async fn a_row_takes_no_other_one_s_place() {
-    let test = orders(20).await;
+async fn a_row_takes_no_other_one_s_place(engine: Engine) {
+    let test = orders(engine, 20).await;
     let record = open(
         &test.target,
         &document("").replace("DROP KEY by_note", "DROP KEY by_note, DROP KEY by_number"),
@@ -376,15 +384,14 @@ async fn a_row_takes_no_other_one_s_place() {
 }
 
 /// The comparison finds what got into one table alone, and nothing of it is swapped.
-#[tokio::test]
-async fn a_difference_fails_the_swap() {
+async fn a_difference_fails_the_swap(engine: Engine) {
     for spoil in [
         "DELETE FROM orders_new WHERE id = 150",
         "UPDATE orders_new SET note = 'Note 7' WHERE id = 14",
         "UPDATE orders_new SET note = lower(note) WHERE id = 14",
         "INSERT INTO orders_new (id, number) VALUES (500, 500)",
     ] {
-        let test = orders(200).await;
+        let test = orders(engine, 200).await;
         let record = open(&test.target, &document("")).await;
         phase_done(&test, &record.id, 1).await;
         phase_done(&test, &record.id, 2).await;
@@ -398,9 +405,8 @@ async fn a_difference_fails_the_swap() {
     }
 }
 
-#[tokio::test]
-async fn a_copy_that_holds_rows_is_left_alone() {
-    let test = orders(20).await;
+async fn a_copy_that_holds_rows_is_left_alone(engine: Engine) {
+    let test = orders(engine, 20).await;
     let record = open(&test.target, &document("")).await;
     phase_done(&test, &record.id, 1).await;
     test.sql("INSERT INTO orders_new (id, number) VALUES (7, 7)")
@@ -414,9 +420,8 @@ async fn a_copy_that_holds_rows_is_left_alone() {
     assert_eq!(ours(&test).await, 0);
 }
 
-#[tokio::test]
-async fn what_cannot_follow_is_refused_by_name() {
-    let test = orders(20).await;
+async fn what_cannot_follow_is_refused_by_name(engine: Engine) {
+    let test = orders(engine, 20).await;
     test.sql(
         "CREATE TABLE tags (id int PRIMARY KEY, order_id bigint, tag varchar(20),
              CONSTRAINT tags_order FOREIGN KEY (order_id) REFERENCES orders (id) ON DELETE CASCADE);
@@ -434,7 +439,7 @@ async fn what_cannot_follow_is_refused_by_name() {
                 "        - {{type: swap_tables, table: {table}, shadow: {table}_new, oldName: {table}_old}}\n"
             );
         }
-        let document = bellows::document::parse(&yaml).unwrap();
+        let document = bellows::document::parse(&for_engine(&test.target, &yaml)).unwrap();
         let schema = test.schema().await;
         let problems = bellows::plan::plan(&document, Some(&schema)).unwrap_err();
         problems[0].message.clone()
@@ -445,4 +450,45 @@ async fn what_cannot_follow_is_refused_by_name() {
     assert!(message.contains("the trigger audit"), "{message}");
     // And what can, is not.
     plan_for(&test.target, &document("")).await;
+}
+
+/// Why a copy is refused under a foreign key that deletes by itself, and a swap of a table with a
+/// trigger of its own: what the server does then reaches no trigger, and the trigger goes with the
+/// old table.
+async fn why_a_cascade_and_a_trigger_are_refused(engine: Engine) {
+    let test = TestTarget::new(engine).await;
+    test.sql(
+        "CREATE TABLE parents (id int PRIMARY KEY);
+         CREATE TABLE tags (id int PRIMARY KEY, parent int, CONSTRAINT tags_parent
+             FOREIGN KEY (parent) REFERENCES parents (id) ON DELETE CASCADE ON UPDATE CASCADE);
+         CREATE TABLE seen (what varchar(9));
+         CREATE TRIGGER on_delete AFTER DELETE ON tags FOR EACH ROW INSERT INTO seen VALUES ('delete');
+         CREATE TRIGGER on_update AFTER UPDATE ON tags FOR EACH ROW INSERT INTO seen VALUES ('update');
+         INSERT INTO parents VALUES (1), (2);
+         INSERT INTO tags VALUES (1, 1), (2, 2);
+         UPDATE parents SET id = 3 WHERE id = 1;
+         DELETE FROM parents WHERE id = 2",
+    )
+    .await;
+    assert_eq!(test.number("SELECT sum(parent) FROM tags").await, 3);
+    assert_eq!(test.number("SELECT count(*) FROM seen").await, 0);
+    test.sql("CREATE TABLE tags_new (id int PRIMARY KEY, parent int)")
+        .await;
+    let copy = "migration:\n  name: a\n  database: mariadb\n  phases:\n    - phase: 1\n      operations:\n        - {type: copy_table, table: tags, shadow: tags_new}\n";
+    let parsed = bellows::document::parse(&for_engine(&test.target, copy)).unwrap();
+    let problems = bellows::plan::plan(&parsed, Some(&test.schema().await)).unwrap_err();
+    assert!(
+        problems
+            .iter()
+            .any(|p| p.message.contains("tags_parent") && p.message.contains("drop_constraint")),
+        "{problems:#?}"
+    );
+
+    test.sql(
+        "RENAME TABLE tags TO tags_old, tags_new TO tags; DELETE FROM tags_old; DELETE FROM tags",
+    )
+    .await;
+    let on = "SELECT count(*) FROM information_schema.triggers WHERE trigger_schema = database()
+              AND event_object_table = 'tags'";
+    assert_eq!(test.number(on).await, 0, "they went with the old table");
 }
