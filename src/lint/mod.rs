@@ -83,6 +83,11 @@ rules! {
     rows_hidden,
     rights_revoked,
     enforcement_off,
+    foreign_keys_off,
+    pragma_in_transaction,
+    writable_schema,
+    references_ignored,
+    implicit_commit,
     validated_where_added,
     long_under_lock,
     table_rewrite,
@@ -97,7 +102,13 @@ rules! {
     not_logged,
     noted_elsewhere,
     table_rebuild,
+    renamed_before_rebuild,
     in_place_rebuild,
+    primary_key_rebuild,
+    charset_converts,
+    enum_renumbered,
+    algorithm_unpinned,
+    mergeable_alters,
     copying_rollback,
     trigger_privilege,
     irreversible_phase,
@@ -340,6 +351,7 @@ pub fn findings_of_text(text: &Text<'_>) -> Vec<Finding> {
             );
         }
     }
+    out.retain(|finding| !is_of_a_rebuild(text, finding));
     let particular: std::collections::BTreeSet<usize> = out
         .iter()
         .filter(|f| {
@@ -358,6 +370,26 @@ pub fn findings_of_text(text: &Text<'_>) -> Vec<Finding> {
     });
     out
 }
+
+/// Whether the finding is about a step of a table's being made anew as SQLite's manual says, which is
+/// no harm as a part of that: the old table comes back with its rows.
+fn is_of_a_rebuild(text: &Text<'_>, finding: &Finding) -> bool {
+    let Some(number) = finding.statement.map(|s| s - 1) else {
+        return false;
+    };
+    OF_A_REBUILD.contains(&finding.rule.as_str())
+        && text.script.hazards.iter().any(|hazard| {
+            table_rebuild::is_whole(text, hazard).is_some_and(|steps| steps.contains(&number))
+        })
+}
+
+/// What is no harm as a step of a table's being made anew.
+const OF_A_REBUILD: [&str; 4] = [
+    "blocking-sql",
+    "destroying-sql",
+    "long-under-lock",
+    "rename-breaks",
+];
 
 /// The rule that speaks where no other does.
 const GENERAL: &str = "blocking-sql";

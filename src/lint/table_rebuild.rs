@@ -1,9 +1,10 @@
 //! SQLite makes the whole table anew.
 
-use super::{OnDocuments, Rule, Severity, Subject};
+use super::{Finding, OnDocuments, OnSql, Rule, Severity, Subject, Text};
 use crate::document::Engine;
 use crate::estimate::{Span, range};
 use crate::plan::Action;
+use crate::sql::script::Hazard;
 
 /// See the module.
 pub const RULE: Rule = Rule {
@@ -25,8 +26,98 @@ pub const RULE: Rule = Rule {
 "#,
         check,
     }),
-    sql: None,
+    sql: Some(OnSql {
+        engine: Engine::Sqlite,
+        bad: r#"
+PRAGMA foreign_keys = OFF;
+BEGIN;
+CREATE TABLE users_new (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
+INSERT INTO users_new (id, email) SELECT id, email FROM users;
+DROP TABLE users;
+ALTER TABLE users_new RENAME TO users;
+PRAGMA foreign_key_check;
+COMMIT;
+PRAGMA foreign_keys = ON;
+"#,
+        good: r#"
+ALTER TABLE users ADD COLUMN email TEXT;
+"#,
+        check: check_sql,
+    }),
 };
+
+/// The steps of a table's being made anew, where every row and every column comes along and running
+/// INSERTs go on; nothing where anything is lost.
+pub(super) fn is_whole(text: &Text<'_>, hazard: &Hazard) -> Option<[usize; 4]> {
+    let Hazard::Rebuilt {
+        create,
+        copy,
+        drop,
+        rename,
+        lost,
+        required,
+        ..
+    } = hazard
+    else {
+        return None;
+    };
+    let spot = text.spot(*copy)?;
+    let some = [&["where"][..], &["limit"], &["join"]];
+    let all_rows = !some
+        .iter()
+        .any(|words| super::text::says(text, spot, words));
+    (lost.is_empty() && required.is_empty() && all_rows).then_some([*create, *copy, *drop, *rename])
+}
+
+fn check_sql(text: &Text<'_>) -> Vec<Finding> {
+    let mut out = Vec::new();
+    for hazard in &text.script.hazards {
+        let Hazard::Rebuilt {
+            table,
+            copy,
+            rename,
+            lost,
+            required,
+            ..
+        } = hazard
+        else {
+            continue;
+        };
+        if is_whole(text, hazard).is_some()
+            && let Some(spot) = text.spot(*copy)
+        {
+            out.push(RULE.on(
+                spot,
+                format!("{table} is copied, and other writers of the file wait meanwhile"),
+                "choose a quiet hour; readers go on where the journal mode is WAL. What hung on the old table (indexes, triggers) must be made again before COMMIT",
+            ));
+        }
+        let Some(spot) = text.spot(*rename) else {
+            continue;
+        };
+        if !lost.is_empty() {
+            out.push(RULE.on(
+                spot,
+                format!(
+                    "the new {table} has no {}: the values are gone",
+                    lost.join(", ")
+                ),
+                "keep the column until no application reads it, and drop it behind a gate",
+            ));
+        }
+        if !required.is_empty() {
+            out.push(RULE.on(
+                spot,
+                format!(
+                    "running INSERTs into {table} leave {} out, and fail",
+                    required.join(", ")
+                ),
+                "give it a default, or let it be NULL until every application fills it",
+            ));
+        }
+    }
+    out
+}
 
 fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
     let mut out = Vec::new();

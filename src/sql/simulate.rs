@@ -177,6 +177,10 @@ impl<'s> Simulation<'s> {
         if let Some(open) = &self.open {
             hazard::within(at, &effect, &open.held, &mut self.script.hazards);
             self.validated_where_added(at, &act, open.first);
+            let done = self.script.statements.iter().enumerate().skip(open.first);
+            let done: Vec<_> = done.collect();
+            let rebuilt = hazard::rebuilt(at, &act, &open.before, &done);
+            self.script.hazards.extend(rebuilt);
         }
         let reading = Reading {
             span,
@@ -191,7 +195,13 @@ impl<'s> Simulation<'s> {
             effect,
             act,
         };
-        self.state.apply(&reading.act, at);
+        // SQLite does not heed it inside a transaction.
+        let unheeded = self.open.is_some()
+            && self.state.engine == Engine::Sqlite
+            && matches!(&reading.act, Act::Set { name, .. } if name == "foreign_keys");
+        if !unheeded {
+            self.state.apply(&reading.act, at);
+        }
         if let Some(open) = &mut self.open {
             // What is set without LOCAL stays when the transaction ends well.
             if let Act::Set {

@@ -57,6 +57,7 @@ pub(super) fn say(b: &mut Build<'_, '_>, act: &Act) {
         calls,
     } = act
     {
+        b.needs(major(15), "MERGE");
         change(b, table, reads, Bound::Condition);
         foreign_keys(b, table, None);
         called(b, calls);

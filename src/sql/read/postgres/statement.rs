@@ -121,9 +121,11 @@ pub(super) fn act(statement: &Stmt) -> Act {
         Stmt::AlterSystem(_) => object::cluster(Verb::Alter, "system", node),
         Stmt::Grant(_) => Act::Grant {
             on: object::granted(node),
+            tables: object::granted_tables(node),
         },
         Stmt::Revoke(_) => Act::Revoke {
             on: object::granted(node),
+            tables: object::granted_tables(node),
         },
         Stmt::CommentOn(_) | Stmt::SecurityLabel(_) => object::comment(node),
         Stmt::CreateStatistics(_) => object::statistics(Verb::Create, node),
