@@ -1,7 +1,7 @@
 //! The list of what PostgreSQL was seen to do, beside what the reader says of each statement. That
-//! the list is true is what `server/tests/locks` shows on a real server.
+//! the list is true is what `server/tests/lock_table` shows on a real server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use bellows::document::Engine;
@@ -64,12 +64,16 @@ struct Row {
 }
 
 impl Row {
-    /// The versions that it tells of, of those that there are.
+    /// The first and the last version that it tells of, and those between at which anything else
+    /// of the list changes.
     fn versions(&self) -> impl Iterator<Item = u32> {
         let since = self.since.unwrap_or(120_000);
         let until = self.until.unwrap_or(u32::MAX);
-        (10..=19)
-            .map(|major| major * 10_000)
+        [100_000, 110_000, 120_000, 150_000, 180_000, 190_000]
+            .into_iter()
+            .chain([since])
+            .collect::<BTreeSet<u32>>()
+            .into_iter()
             .filter(move |version| (since..until).contains(version))
     }
 

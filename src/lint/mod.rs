@@ -378,9 +378,11 @@ fn is_of_a_rebuild(text: &Text<'_>, finding: &Finding) -> bool {
         return false;
     };
     OF_A_REBUILD.contains(&finding.rule.as_str())
-        && text.script.hazards.iter().any(|hazard| {
-            table_rebuild::is_whole(text, hazard).is_some_and(|steps| steps.contains(&number))
-        })
+        && text
+            .script
+            .hazards
+            .iter()
+            .any(|hazard| table_rebuild::is_step(text, hazard, number))
 }
 
 /// What is no harm as a step of a table's being made anew.

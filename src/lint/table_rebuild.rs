@@ -69,6 +69,20 @@ pub(super) fn is_whole(text: &Text<'_>, hazard: &Hazard) -> Option<[usize; 4]> {
     (lost.is_empty() && required.is_empty() && all_rows).then_some([*create, *copy, *drop, *rename])
 }
 
+/// Whether the statement is a step of that, or the check of the keys at its end.
+pub(super) fn is_step(text: &Text<'_>, hazard: &Hazard, number: usize) -> bool {
+    let (Some(steps), Some(spot)) = (is_whole(text, hazard), text.spot(number)) else {
+        return false;
+    };
+    let with = |step: &usize| {
+        text.spot(*step)
+            .is_some_and(|s| s.reading.transaction == spot.reading.transaction)
+    };
+    steps.contains(&number)
+        || (super::text::says(text, spot, &["pragma", "foreign_key_check"])
+            && steps.iter().any(with))
+}
+
 fn check_sql(text: &Text<'_>) -> Vec<Finding> {
     let mut out = Vec::new();
     for hazard in &text.script.hazards {

@@ -129,12 +129,11 @@ pub(super) fn between(script: &mut Script) {
 }
 
 /// Whether a statement ends a table's being made anew: `before` is the world when its transaction
-/// began, and `done` what the transaction has done so far, with the numbers of the statements.
+/// began, and `done` what the transaction has done so far, from the statement of that number on.
 pub(super) fn rebuilt(
-    at: usize,
+    (first, done): (usize, &[Reading]),
     act: &Act,
     before: &State<'_>,
-    done: &[(usize, &Reading)],
 ) -> Option<Hazard> {
     let Act::AlterTable { table, changes, .. } = act else {
         return None;
@@ -146,10 +145,10 @@ pub(super) fn rebuilt(
         return None;
     }
     let find = |wanted: &dyn Fn(&Act) -> bool| {
-        let found = done.iter().find(|(_, reading)| wanted(&reading.act));
-        found.map(|(number, _)| *number)
+        let found = done.iter().position(|reading| wanted(&reading.act));
+        found.map(|at| first + at)
     };
-    let new = done.iter().find_map(|(_, reading)| {
+    let new = done.iter().find_map(|reading| {
         if let Act::CreateTable(new) = &reading.act {
             (new.name == *table).then_some(new)
         } else {
@@ -161,13 +160,19 @@ pub(super) fn rebuilt(
         matches!(act, Act::Insert { table: into, reads, from_query: true, .. }
             if into == table && reads.contains(to))
     })?;
-    let drop = find(&|act| matches!(act, Act::DropTables { tables, .. } if tables == std::slice::from_ref(to)))?;
+    let drop = find(
+        &|act| matches!(act, Act::DropTables { tables, .. } if tables == std::slice::from_ref(to)),
+    )?;
     if !(create < copy && copy < drop) {
         return None;
     }
     let old = before.table(to).map(|t| t.columns.as_slice());
     let old = old.unwrap_or_default();
-    let is_new = |name: &str| new.columns.iter().any(|c| c.name.eq_ignore_ascii_case(name));
+    let is_new = |name: &str| {
+        new.columns
+            .iter()
+            .any(|c| c.name.eq_ignore_ascii_case(name))
+    };
     let was = |name: &str| old.iter().any(|c| c.name.eq_ignore_ascii_case(name));
     let lost = old.iter().filter(|c| !is_new(&c.name));
     let required = new.columns.iter().filter(|c| {
@@ -179,7 +184,7 @@ pub(super) fn rebuilt(
         create,
         copy,
         drop,
-        rename: at,
+        rename: first + done.len(),
         lost: lost.map(|c| c.name.clone()).collect(),
         required: required.map(|c| c.name.clone()).collect(),
     })
@@ -189,9 +194,8 @@ pub(super) fn rebuilt(
 /// the transaction began, or the live schema has none.
 fn keys_are_off(before: &State<'_>, table: &TableName) -> bool {
     let value = before.setting("foreign_keys").flatten();
-    let off = value.is_some_and(|value| {
-        ["off", "0", "false", "no"].contains(&value.to_lowercase().as_str())
-    });
+    let off = value
+        .is_some_and(|value| ["off", "0", "false", "no"].contains(&value.to_lowercase().as_str()));
     let alone = before.is_live()
         && before
             .table(table)

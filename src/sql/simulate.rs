@@ -176,11 +176,10 @@ impl<'s> Simulation<'s> {
         let held = held.unwrap_or_default();
         if let Some(open) = &self.open {
             hazard::within(at, &effect, &open.held, &mut self.script.hazards);
-            self.validated_where_added(at, &act, open.first);
-            let done = self.script.statements.iter().enumerate().skip(open.first);
-            let done: Vec<_> = done.collect();
-            let rebuilt = hazard::rebuilt(at, &act, &open.before, &done);
+            let done = self.script.statements.get(open.first..).unwrap_or_default();
+            let rebuilt = hazard::rebuilt((open.first, done), &act, &open.before);
             self.script.hazards.extend(rebuilt);
+            self.validated_where_added(at, &act, open.first);
         }
         let reading = Reading {
             span,

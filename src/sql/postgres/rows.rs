@@ -1,6 +1,7 @@
 //! SELECT, INSERT, UPDATE, DELETE, MERGE and COPY.
 
 use super::column;
+use super::major;
 use crate::plan::Lock;
 use crate::schema::{Stability, TableName};
 use crate::sql::act::Act;

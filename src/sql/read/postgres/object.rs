@@ -5,11 +5,8 @@ use squawk_syntax::SyntaxNode;
 use squawk_syntax::ast::{self, AstNode};
 
 use super::{rows, statement, table, tree};
-use crate::dialect::lexer;
-use crate::document::Engine;
 use crate::schema::TableName;
 use crate::sql::act::{Act, Attachment, DomainChange, IndexChange, TypeChange, Verb, Volatility};
-use crate::sql::read::cursor::Cursor;
 use crate::sql::unknown::Unknown;
 
 fn unread(node: &SyntaxNode) -> Act {
@@ -390,34 +387,6 @@ pub(super) fn other(verb: Verb, kind: &'static str, node: &SyntaxNode) -> Act {
         name,
         cascade: tree::cascades(node),
     }
-}
-
-/// What GRANT and REVOKE are about, as it is written.
-pub(super) fn granted(node: &SyntaxNode) -> String {
-    tree::kid::<ast::OnPrivilegeObjectsClause>(node)
-        .and_then(|clause| tree::kid::<ast::PrivilegeObjects>(clause.syntax()))
-        .map(|objects| tree::text(objects.syntax()))
-        .unwrap_or_default()
-}
-
-/// The tables that GRANT and REVOKE name: TABLE may be left out.
-pub(super) fn granted_tables(node: &SyntaxNode) -> Vec<TableName> {
-    let text = granted(node);
-    let Ok(tokens) = lexer::significant(Engine::PostgreSql, &text) else {
-        return Vec::new();
-    };
-    let mut rest = Cursor {
-        engine: Engine::PostgreSql,
-        text: &text,
-        tokens: &tokens,
-    };
-    rest.take(&["table"]);
-    let mut tables = rest.tables();
-    for table in &mut tables {
-        table.schema = table.schema.take().filter(|schema| schema != "public");
-    }
-    // Anything else has a word before its name: ALL TABLES IN, SEQUENCE, FUNCTION, SCHEMA.
-    if rest.done() { tables } else { Vec::new() }
 }
 
 /// COMMENT and SECURITY LABEL.

@@ -151,7 +151,12 @@ async fn every_row_of_the_list_is_what_the_server_does() {
             wrong.compare(row, "failing", "true", &refused.to_string());
         } else if row.outside {
             let refused = inside::is_refused_in_a_transaction(&mut room, row).await;
-            wrong.compare(row, "refused in a transaction", "true", &refused.to_string());
+            wrong.compare(
+                row,
+                "refused in a transaction",
+                "true",
+                &refused.to_string(),
+            );
             if let Some(main) = row.main() {
                 match alone::run(&mut room, row, main).await {
                     Ok(seen) => seen.compare(row, &mut wrong),

@@ -27,7 +27,8 @@ const DONE: &str = "SELECT string_agg(line, E'\\n') FROM (
            + pg_stat_get_tuples_fetched(oid) - counted) FROM was WHERE kind IN ('r', 'm')) AS seen(line)";
 
 /// Whether every block of a table was fetched.
-const FETCHED: &str = "SELECT bool_or(pg_stat_get_blocks_fetched(oid) - fetched >= blocks AND blocks > 10)
+const FETCHED: &str =
+    "SELECT bool_or(pg_stat_get_blocks_fetched(oid) - fetched >= blocks AND blocks > 10)
     FROM was WHERE kind = 'r'";
 
 /// Runs it twice: among others, for its locks, and by itself, for what it does.
@@ -44,7 +45,9 @@ pub async fn run(room: &mut Room, row: &Row, main: &str) -> Result<Seen, String>
 /// Others read and write the tables, and end one after the other.
 async fn among_others(room: &mut Room, row: &Row, main: &str, seen: &mut Seen) {
     room.owner
-        .run(&format!("DROP TABLE IF EXISTS was; CREATE TEMP TABLE was AS {WHAT}"))
+        .run(&format!(
+            "DROP TABLE IF EXISTS was; CREATE TEMP TABLE was AS {WHAT}"
+        ))
         .await;
     let mut holders = Vec::new();
     for (table, _) in row.locks() {

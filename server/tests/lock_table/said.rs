@@ -14,7 +14,12 @@ pub fn compare(row: &Row, read: &Script, wrong: &mut Differences) {
         read.statements.iter().any(|s| what(&s.effect)).to_string()
     };
     let unknown = any(|effect| effect.unknown.is_some());
-    wrong.compare(row, "the reader: unknown", &unknown, &row.unknown.to_string());
+    wrong.compare(
+        row,
+        "the reader: unknown",
+        &unknown,
+        &row.unknown.to_string(),
+    );
     if row.unknown || row.unsaid {
         return;
     }
@@ -24,7 +29,12 @@ pub fn compare(row: &Row, read: &Script, wrong: &mut Differences) {
         return;
     }
     let outside = any(|effect| effect.transaction == TransactionRule::Refused);
-    wrong.compare(row, "the reader: outside", &outside, &row.outside.to_string());
+    wrong.compare(
+        row,
+        "the reader: outside",
+        &outside,
+        &row.outside.to_string(),
+    );
     let (named, all_named) = locks(read);
     let mut claimed: BTreeMap<String, Lock> = row
         .locks()
