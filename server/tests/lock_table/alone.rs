@@ -9,7 +9,7 @@ use crate::support::Client;
 
 /// Whether the session has come to where it waits.
 const WAITS: &str = "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = $PID AND NOT granted)
-    OR EXISTS (SELECT FROM pg_stat_activity WHERE pid = $PID AND wait_event = 'VacuumDelay')";
+    OR EXISTS (SELECT FROM pg_stat_progress_vacuum WHERE pid = $PID)";
 
 /// What it holds there and asks for.
 const HELD: &str = "SELECT string_agg(format('%s|%s|%s', w.name, w.kind, l.mode), E'\\n')

@@ -135,11 +135,13 @@ pub(super) fn detach(
         return;
     }
     b.family(parent, true, Lock::AccessExclusive);
-    b.lock(
-        Object::Table(partition.clone()),
-        Role::Partition,
-        Lock::AccessExclusive,
-    );
+    // Seen: before CONCURRENTLY was there it let the partition's own readers and writers go on.
+    let lock = if b.state.version < major(14) {
+        Lock::ShareUpdateExclusive
+    } else {
+        Lock::AccessExclusive
+    };
+    b.lock(Object::Table(partition.clone()), Role::Partition, lock);
     if let Some(default) = default {
         b.lock(
             Object::Table(default),

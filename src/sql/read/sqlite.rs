@@ -7,7 +7,7 @@ use super::unknown;
 use crate::dialect::reads;
 #[cfg(feature = "sql")]
 use crate::document::Engine;
-use crate::sql::act::{Act, Attachment, Change, NewIndex, Online, Scope};
+use crate::sql::act::{Act, Attachment, Change, NewIndex, NewTable, Online, Scope};
 #[cfg(feature = "sql")]
 use crate::sql::simulate::Parsed;
 
@@ -105,6 +105,16 @@ fn create(c: &mut Cursor<'_, '_>) -> Option<Act> {
             new.name.schema = Some("temp".to_owned());
         }
         return Some(Act::CreateTable(new));
+    }
+    if c.take(&["virtual", "table"]) {
+        let if_not_exists = c.take(&["if", "not", "exists"]);
+        let name = c.table()?;
+        return c.take(&["using"]).then_some(Act::CreateTable(NewTable {
+            if_not_exists,
+            // Its module says what is in it.
+            query: Some(Vec::new()),
+            ..NewTable::named(name)
+        }));
     }
     let unique = c.take(&["unique"]);
     if c.take(&["index"]) {
