@@ -69,12 +69,14 @@ impl Row {
     fn versions(&self) -> impl Iterator<Item = u32> {
         let since = self.since.unwrap_or(120_000);
         let until = self.until.unwrap_or(u32::MAX);
-        [100_000, 110_000, 120_000, 140_000, 150_000, 180_000, 190_000]
-            .into_iter()
-            .chain([since])
-            .collect::<BTreeSet<u32>>()
-            .into_iter()
-            .filter(move |version| (since..until).contains(version))
+        [
+            100_000, 110_000, 120_000, 140_000, 150_000, 180_000, 190_000,
+        ]
+        .into_iter()
+        .chain([since])
+        .collect::<BTreeSet<u32>>()
+        .into_iter()
+        .filter(move |version| (since..until).contains(version))
     }
 
     fn read(&self, version: u32) -> Script {
