@@ -351,7 +351,7 @@ pub fn findings_of_text(text: &Text<'_>) -> Vec<Finding> {
             );
         }
     }
-    out.retain(|finding| !is_of_a_rebuild(text, finding));
+    out.retain(|finding| !table_rebuild::spares(text, finding));
     let particular: std::collections::BTreeSet<usize> = out
         .iter()
         .filter(|f| {
@@ -370,28 +370,6 @@ pub fn findings_of_text(text: &Text<'_>) -> Vec<Finding> {
     });
     out
 }
-
-/// Whether the finding is about a step of a table's being made anew as SQLite's manual says, which is
-/// no harm as a part of that: the old table comes back with its rows.
-fn is_of_a_rebuild(text: &Text<'_>, finding: &Finding) -> bool {
-    let Some(number) = finding.statement.map(|s| s - 1) else {
-        return false;
-    };
-    OF_A_REBUILD.contains(&finding.rule.as_str())
-        && text
-            .script
-            .hazards
-            .iter()
-            .any(|hazard| table_rebuild::is_step(text, hazard, number))
-}
-
-/// What is no harm as a step of a table's being made anew.
-const OF_A_REBUILD: [&str; 4] = [
-    "blocking-sql",
-    "destroying-sql",
-    "long-under-lock",
-    "rename-breaks",
-];
 
 /// The rule that speaks where no other does.
 const GENERAL: &str = "blocking-sql";
