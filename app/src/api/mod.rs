@@ -8,7 +8,9 @@
 #![allow(missing_docs)]
 
 mod audit;
+mod backups;
 mod executions;
+mod left;
 mod migrations;
 mod people;
 mod session;
@@ -18,7 +20,9 @@ use leptos::server_fn::codec::JsonEncoding;
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 
 pub use audit::*;
+pub use backups::*;
 pub use executions::*;
+pub use left::*;
 pub use migrations::*;
 pub use people::*;
 pub use session::*;

@@ -5,7 +5,9 @@
 //! call checks the permission itself, and every refusal is recorded.
 
 mod audit;
+mod backups;
 mod executions;
+mod left;
 mod migrations;
 mod people;
 mod session;
@@ -16,9 +18,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use audit::{AuditBackend, AuditEntry, AuditFilter, AuditPage, ChainVerdict};
+pub use backups::{BackupBackend, BackupView, RestorePreview, RestoreResult, TableRows};
 pub use executions::{
     BlockedBy, Control, ExecutionBackend, ExecutionDetail, ExecutionSummary, StartRequest,
 };
+pub use left::{LeftBackend, LeftBehindView, LeftView, UnfinishedView};
 pub use migrations::{
     ApprovalView, Decision, MigrationBackend, MigrationDetail, MigrationSummary, PhaseView,
     PreviewRequest, ReviewState, SaveRequest, Saved, VersionView, WaiveRequest,
@@ -34,6 +38,8 @@ pub trait Backend:
     + ExecutionBackend
     + TargetBackend
     + AuditBackend
+    + BackupBackend
+    + LeftBackend
     + PeopleBackend
     + Send
     + Sync

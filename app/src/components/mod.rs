@@ -1,5 +1,6 @@
 //! What pages are made of: components show what they are handed.
 
+mod backups;
 pub mod builder;
 mod dialog;
 pub mod execution;
@@ -7,6 +8,7 @@ mod failure;
 mod field;
 mod grants_input;
 mod layout;
+mod left;
 mod lists;
 mod live_schema;
 mod loaded;
@@ -19,9 +21,11 @@ mod small;
 mod sql;
 mod states;
 
+pub use backups::Backups;
 pub use failure::{ActionFailure, Failure};
 pub use grants_input::GrantsInput;
 pub use layout::{Layout, leave};
+pub use left::LeftBehind;
 pub use lists::{ExecutionTable, MigrationTable};
 pub use live_schema::{LiveSchema, LiveSchemaNote, live_schema};
 pub use loaded::Loaded;

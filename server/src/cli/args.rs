@@ -1,11 +1,15 @@
 //! The command tree, as `bellows --help` shows it.
 
+mod backup;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use bellows::document::{Engine, Shape};
 use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use backup::{Backup, BackupCreate, BackupList, BackupRemove, BackupRestore};
 
 use super::fields::{self, PatternFields};
 
@@ -39,6 +43,11 @@ pub enum Command {
     /// Write, judge and run migrations.
     #[command(subcommand)]
     Migrate(Migrate),
+    /// Take backups and restore them.
+    #[command(subcommand)]
+    Backup(Backup),
+    /// What runs left behind on a database, and a document that takes it away.
+    Leftovers(Leftovers),
     /// The record of who did what.
     #[command(subcommand)]
     Audit(Audit),
@@ -213,6 +222,10 @@ pub struct Apply {
     /// Run phases that destroy values without a backup. Recorded.
     #[arg(long)]
     pub skip_backup: bool,
+    /// Take a backup before the first phase, too, of the whole database or of the tables that are
+    /// touched; without this: of the tables, before phases that destroy values.
+    #[arg(long, value_name = "WHAT", value_enum, conflicts_with = "skip_backup")]
+    pub backup: Option<BackupScope>,
     /// Answer yes to questions. Neither confirms a gate nor shortens a soak.
     #[arg(short, long)]
     pub yes: bool,
@@ -227,6 +240,27 @@ pub struct Apply {
     pub timeout: Option<u64>,
     #[command(flatten)]
     pub format: FormatOption,
+}
+
+/// `bellows leftovers`.
+#[derive(Debug, Args)]
+pub struct Leftovers {
+    #[command(flatten)]
+    pub target: TargetOption,
+    /// Write the document that takes away what no unfinished execution will to this new file.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub format: FormatOption,
+}
+
+/// What a backup holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BackupScope {
+    /// The whole database.
+    Whole,
+    /// The tables that the migration touches.
+    Tables,
 }
 
 /// `bellows migrate rollback`.

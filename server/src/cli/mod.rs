@@ -3,10 +3,12 @@
 mod apply;
 mod args;
 mod audit;
+mod backup;
 mod document;
 mod exit;
 mod fields;
 mod history;
+mod left;
 mod new_document;
 mod plan;
 mod project;
@@ -54,6 +56,8 @@ async fn run(cli: Cli) -> Result<Exit, CliError> {
             Ok(Exit::Done)
         }
         Command::Audit(command) => audit::audit(command, &records()?, &mut screen).await,
+        Command::Leftovers(arguments) => left::leftovers(arguments, &mut screen).await,
+        Command::Backup(command) => backup::backup(command, &records()?, screen).await,
         Command::Migrate(command) => match command {
             Migrate::Create(arguments) => new_document::create(arguments, &mut screen).await,
             Migrate::Generate(arguments) => new_document::generate(arguments, &mut screen).await,

@@ -17,6 +17,9 @@ pub enum Intent {
         phase: u32,
         /// Who started it.
         by: String,
+        /// Whether a backup comes first, and then, whether of the whole database.
+        #[serde(default)]
+        backup: Option<bool>,
     },
     /// Take back everything that is done.
     RollBack {
@@ -70,6 +73,8 @@ pub struct ExecutionRecord {
     pub completed_at: Option<i64>,
     /// What went wrong last.
     pub error: Option<String>,
+    /// The newest backup that was taken for it.
+    pub snapshot: Option<String>,
     /// See [`Intent`].
     pub intent: Option<Intent>,
     /// Whether a server that finds it without a run goes on with it by itself.
@@ -92,6 +97,7 @@ struct Row {
     started_at: i64,
     completed_at: Option<i64>,
     error: Option<String>,
+    snapshot: Option<String>,
     intent: Option<String>,
     wanted: bool,
 }
@@ -119,6 +125,7 @@ impl Row {
             started_at: self.started_at,
             completed_at: self.completed_at,
             error: self.error,
+            snapshot: self.snapshot,
             wanted: self.wanted,
         })
     }
@@ -130,12 +137,13 @@ pub async fn put(tx: &mut Tx, record: &ExecutionRecord) -> Stored<()> {
     execute!(
         tx,
         "INSERT INTO execution (id, migration_id, name, version, target_id, address, plan_hash, plan, state, phases,
-             phase, started_by, started_at, completed_at, error, intent, wanted, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+             phase, started_by, started_at, completed_at, error, intent, wanted, updated_at, snapshot)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
          ON CONFLICT (id) DO UPDATE SET version = excluded.version, plan_hash = excluded.plan_hash,
              plan = excluded.plan, state = excluded.state, phases = excluded.phases,
              phase = excluded.phase, completed_at = excluded.completed_at, error = excluded.error,
-             intent = excluded.intent, wanted = excluded.wanted, updated_at = excluded.updated_at",
+             intent = excluded.intent, wanted = excluded.wanted, updated_at = excluded.updated_at,
+             snapshot = excluded.snapshot",
         &record.id,
         record.migration_id.as_deref(),
         &record.name,
@@ -153,7 +161,8 @@ pub async fn put(tx: &mut Tx, record: &ExecutionRecord) -> Stored<()> {
         record.error.as_deref(),
         intent.as_deref(),
         record.wanted,
-        super::now()
+        super::now(),
+        record.snapshot.as_deref()
     )?;
     Ok(())
 }
@@ -182,6 +191,15 @@ struct Standing {
 /// the event finds it where the event says. What cannot come in its state changes nothing; the
 /// target's own account follows at the end of the run.
 pub async fn advance(tx: &mut Tx, id: &str, event: &EventKind, at: i64) -> Stored<()> {
+    if let EventKind::BackupTaken { snapshot, .. } = event {
+        execute!(
+            tx,
+            "UPDATE execution SET snapshot = $2, updated_at = $3 WHERE id = $1",
+            id,
+            snapshot,
+            at
+        )?;
+    }
     let message = match event {
         EventKind::PhaseStarted { .. }
         | EventKind::PhaseCompleted { .. }
@@ -200,6 +218,11 @@ pub async fn advance(tx: &mut Tx, id: &str, event: &EventKind, at: i64) -> Store
         | EventKind::Progress { .. }
         | EventKind::CheckPassed { .. }
         | EventKind::CheckFailed { .. }
+        | EventKind::BackupProgress { .. }
+        | EventKind::BackupSkipped { .. }
+        | EventKind::BackupTaken { .. }
+        // Who restores knows more than the event says, and keeps it.
+        | EventKind::Restored { .. }
         | EventKind::Notice { .. } => return Ok(()),
     };
     let row = fetch_optional!(
@@ -242,6 +265,10 @@ pub async fn advance(tx: &mut Tx, id: &str, event: &EventKind, at: i64) -> Store
         | EventKind::PhaseFailed { .. }
         | EventKind::RollbackStarted { .. }
         | EventKind::PhaseRolledBack { .. }
+        | EventKind::BackupProgress { .. }
+        | EventKind::BackupTaken { .. }
+        | EventKind::BackupSkipped { .. }
+        | EventKind::Restored { .. }
         | EventKind::Notice { .. } => message.or(row.error),
     };
     execute!(
@@ -263,7 +290,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, migration_id, name, version, target_id, address, plan, state, phases, phase, ",
-            "started_by, started_at, completed_at, error, intent, wanted FROM execution ",
+            "started_by, started_at, completed_at, error, snapshot, intent, wanted FROM execution ",
             $rest
         )
     };

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bellows::access::Action;
-use bellows::run::{ExecutionState, PhaseState, RunEvent};
+use bellows::run::{BackupNeed, EventKind, ExecutionState, PhaseState, RunEvent};
 use bellows_app::backend::{
     Answer, BlockedBy, Control, ErrorCode, ExecutionBackend, ExecutionDetail, ExecutionSummary,
     StartRequest,
@@ -10,7 +10,7 @@ use bellows_app::backend::{
 use serde_json::json;
 
 use super::facts::{Facts, TargetNames};
-use super::guard::{Live, blocked};
+use super::guard::{Live, backup_need, blocked};
 use super::runs::{self, Occasion};
 use super::{ApiError, RequestBackend, conflict, drift, invalid, not_found, reach, told, views};
 use crate::audit::{Entry, append, execution_subject, record};
@@ -75,7 +75,12 @@ impl RequestBackend {
         target: &Target,
         without_backup: bool,
     ) -> Answer<Live> {
+        let needs = backup_need(facts, phase) != BackupNeed::None && !without_backup;
         let mut live = Live {
+            backup_obstacle: match needs {
+                true => self.backup_obstacle(facts, target).await?,
+                false => None,
+            },
             busy: self
                 .state
                 .runs
@@ -263,6 +268,7 @@ impl ExecutionBackend for RequestBackend {
             drop(tx);
             return self.not_started(&facts, phase, by).await;
         }
+        let need = backup_need(&facts, phase);
         let mut execution = ExecutionRecord {
             id: opened.record.id.clone(),
             migration_id: Some(facts.migration.id.clone()),
@@ -278,9 +284,12 @@ impl ExecutionBackend for RequestBackend {
             started_at: opened.record.started_at,
             completed_at: None,
             error: None,
+            snapshot: None,
             intent: Some(Intent::Phase {
                 phase,
                 by: person.login.clone(),
+                backup: (need != BackupNeed::None && !request.without_backup)
+                    .then_some(facts.policy.backup_whole),
             }),
             wanted: true,
         };
@@ -317,6 +326,13 @@ impl ExecutionBackend for RequestBackend {
         // Its birth, and what was done before it, elsewhere or by one that is over.
         told::catch_up(&self.state.events, &opened.record).await?;
         let id = execution.id.clone();
+        if need == BackupNeed::Destroys && request.without_backup {
+            let event = EventKind::BackupSkipped {
+                before: phase,
+                by: person.login.clone(),
+            };
+            self.state.events.append(&id, event).await?;
+        }
         runs::begin(&self.state, execution, target, Occasion::Person)?;
         Ok(id)
     }
@@ -427,10 +443,11 @@ impl ExecutionBackend for RequestBackend {
                 }
                 let target = reach::target(&self.state, &target_id).await?;
                 let phase = execution.phase;
-                let intent = execution
-                    .intent
-                    .clone()
-                    .unwrap_or(Intent::Phase { phase, by });
+                let intent = execution.intent.clone().unwrap_or(Intent::Phase {
+                    phase,
+                    by,
+                    backup: None,
+                });
                 let state = match &intent {
                     Intent::Phase { .. } => ExecutionState::Running,
                     Intent::RollBack { .. } | Intent::Cancel { .. } => ExecutionState::RollingBack,

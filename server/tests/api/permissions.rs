@@ -111,6 +111,7 @@ fn table() -> Vec<(&'static str, Body, Permitted)> {
         ("/api/targets/environments", none(), AnyRole),
         ("/api/targets/schema", form("id=none"), AnyRole),
         ("/api/targets/facts", form("id=none"), AnyRole),
+        ("/api/targets/left-behind", form("target_id=none"), AnyRole),
         (
             "/api/targets/add",
             Body::Json(json!({"target": {"name": "", "environment": "dev", "url": ""}})),
@@ -129,6 +130,22 @@ fn table() -> Vec<(&'static str, Body, Permitted)> {
             Only(&["auditor", "admin"]),
         ),
         ("/api/audit/verify", none(), Only(&["auditor", "admin"])),
+        ("/api/backups/list", form("target_id=none"), AnyRole),
+        (
+            "/api/backups/take",
+            Body::Json(json!({"target_id": "none"})),
+            Only(&["engineer"]),
+        ),
+        (
+            "/api/backups/preview",
+            form("target_id=none&id=none"),
+            Only(&["admin"]),
+        ),
+        (
+            "/api/backups/restore",
+            Body::Json(json!({"target_id": "none", "id": "none"})),
+            Only(&["admin"]),
+        ),
         ("/api/people/list", none(), Only(&["admin"])),
         (
             "/api/people/add",
