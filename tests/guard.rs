@@ -16,6 +16,7 @@ fn ready() -> GuardFacts {
             approvals: 2,
             approver_may_execute: false,
             severities: Default::default(),
+            throttle: Default::default(),
             blocking: Severity::Error,
         },
         approvals: 2,

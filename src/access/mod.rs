@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::run::Throttle;
+
 /// What a person is here for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -118,6 +120,9 @@ pub struct Policy {
     /// Rules that weigh more or less here than elsewhere, by id.
     #[serde(default)]
     pub severities: BTreeMap<String, crate::lint::Severity>,
+    /// What holds backfills and copies back, where it differs from the usual.
+    #[serde(default)]
+    pub throttle: Throttle,
 }
 
 impl Default for Policy {
@@ -127,6 +132,7 @@ impl Default for Policy {
             approver_may_execute: false,
             blocking: crate::lint::Severity::Error,
             severities: BTreeMap::new(),
+            throttle: Throttle::default(),
         }
     }
 }

@@ -38,6 +38,8 @@ pub fn next(
             | EventKind::LockWaiting { .. }
             | EventKind::BlockerEnded { .. }
             | EventKind::Progress { .. }
+            | EventKind::Throttled { .. }
+            | EventKind::Released { .. }
             | EventKind::CheckPassed { .. }
             | EventKind::CheckFailed { .. }
             | EventKind::Stopped { .. }
@@ -68,7 +70,9 @@ pub fn next(
         | EventKind::StepCompleted { .. }
         | EventKind::LockWaiting { .. }
         | EventKind::BlockerEnded { .. }
-        | EventKind::Progress { .. } => legal(&[S::Running, S::RollingBack], state),
+        | EventKind::Progress { .. }
+        | EventKind::Throttled { .. }
+        | EventKind::Released { .. } => legal(&[S::Running, S::RollingBack], state),
         EventKind::CheckPassed { .. } | EventKind::CheckFailed { .. } => {
             legal(&[S::Running], state)
         }
@@ -159,6 +163,8 @@ pub fn next_phase(state: PhaseState, event: &EventKind) -> Result<PhaseState, Il
         | EventKind::LockWaiting { .. }
         | EventKind::BlockerEnded { .. }
         | EventKind::Progress { .. }
+        | EventKind::Throttled { .. }
+        | EventKind::Released { .. }
         | EventKind::Notice { .. }
         | EventKind::Finished { .. } => Ok(state),
     }

@@ -11,7 +11,7 @@ use super::exit::{CliError, Exit};
 use super::plan::show_plan;
 use super::records::Records;
 use super::report::span;
-use super::run::Runner;
+use super::run::{Limits, Runner};
 use super::screen::Screen;
 use crate::audit::{Entry, execution_subject};
 use crate::executor::{self, ExecutionRecord, NewExecution};
@@ -350,7 +350,7 @@ async fn run_phases(
         }
         way.record(&record, phase, runner).await?;
         if let Some(exit) = runner
-            .run_phase(&record, phase.phase, way.arguments.timeout)
+            .run_phase(&record, phase.phase, &Limits::of(way.arguments))
             .await?
         {
             return Ok(exit);

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use bellows::document::{Engine, Shape};
+use bellows::run::Signal;
 use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -225,6 +226,9 @@ pub struct Apply {
     /// Milliseconds that a statement which blocks others may take, in place of the document's.
     #[arg(long, value_name = "MS")]
     pub timeout: Option<u64>,
+    #[arg(long, value_name = "SIGNAL=LIMIT", value_parser = bellows::run::parse_throttle)]
+    #[arg(help = throttle_help())]
+    pub throttle: Vec<(Signal, Option<u64>)>,
     #[command(flatten)]
     pub format: FormatOption,
 }
@@ -361,4 +365,21 @@ impl ValueEnum for EngineWord {
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(PossibleValue::new(self.0.word()))
     }
+}
+
+/// What `--throttle` takes.
+fn throttle_help() -> String {
+    let signals: Vec<String> = Signal::ALL
+        .iter()
+        .map(|signal| {
+            let usual = signal.usual();
+            let usual = usual.map_or_else(|| "off".to_owned(), |limit| limit.to_string());
+            format!("{}={usual}{}", signal.word(), signal.unit())
+        })
+        .collect();
+    format!(
+        "From where on a signal of the target holds batches back, or `off`; can be given for \
+         several. As they are: {}",
+        signals.join(", ")
+    )
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bellows::document::Engine;
 use bellows::plan::{Lock, PhasePlan, Step, WalkKey};
-use bellows::run::{EventKind, StopReason};
+use bellows::run::{EventKind, Pace};
 use bellows::schema::TableName;
 
 use super::checkpoint::{self, Checkpoint};
@@ -33,11 +33,8 @@ const COPY_WAIT_MS: u64 = 300;
 /// Progress is told this often at most.
 const TELL: Duration = Duration::from_millis(250);
 
-/// How often the standbys are looked at.
-const LAG_LOOK: Duration = Duration::from_secs(2);
-
-/// How long a lagging standby may hold a backfill back.
-const THROTTLE: Duration = Duration::from_secs(600);
+/// How long rows of a batch may stay locked by others, where nobody said.
+const ROWS: Duration = Duration::from_secs(600);
 
 /// What one batch did.
 pub(super) struct Batch {
@@ -67,16 +64,12 @@ impl Run<'_> {
         let mut size = Size::new(job.batch_size());
         let mut rate = Rate::new(Instant::now(), at.walked);
         let budget = self.options.budget_ms.map(Duration::from_millis);
-        let mut patience = Patience::new(budget.unwrap_or(THROTTLE));
-        let (mut told, mut looked) = (None::<Instant>, None::<Instant>);
+        let mut patience = Patience::new(budget.unwrap_or(ROWS));
+        let mut gauge = self.gauge(job, walk.probe(&at)).await?;
+        let mut told = None::<Instant>;
         loop {
             self.heed()?;
-            if looked.is_none_or(|at| at.elapsed() >= LAG_LOOK) {
-                let waits = Instant::now();
-                self.wait_for_standbys().await?;
-                idle += waits.elapsed();
-                looked = Some(Instant::now());
-            }
+            idle += self.held_back(step, &mut gauge).await?;
             let started = Instant::now();
             let batch = match self.batch(phase, step, job, &walk, &at, size.rows()).await {
                 Ok(batch) => batch,
@@ -100,12 +93,13 @@ impl Run<'_> {
             let took = started.elapsed();
             let rows = size.rows();
             size.took(batch.walked, took);
-            patience = Patience::new(budget.unwrap_or(THROTTLE));
+            patience = Patience::new(budget.unwrap_or(ROWS));
             at = batch.next;
             rate.walked(Instant::now(), at.walked);
             if batch.last || told.is_none_or(|at| at.elapsed() >= TELL) {
                 told = Some(Instant::now());
-                self.tell(step, &at, &rate, rows, batch.last).await?;
+                self.tell(step, &at, &rate, (rows, gauge.pace(1)), batch.last)
+                    .await?;
             }
             if batch.last {
                 if whole {
@@ -280,7 +274,7 @@ impl Run<'_> {
         step: &Step,
         at: &Checkpoint,
         rate: &Rate,
-        batch: u32,
+        (batch, pace): (u32, Pace),
         last: bool,
     ) -> Result<(), Halt> {
         let total = if last {
@@ -302,6 +296,7 @@ impl Run<'_> {
                 (per_second > 0.0).then(|| (left as f64 / per_second * 1000.0) as u64)
             },
             batch,
+            pace,
         })
         .await
     }
@@ -313,45 +308,6 @@ impl Run<'_> {
         match self.session.link.engine() {
             Engine::PostgreSql | Engine::MySql | Engine::MariaDb => asked,
             Engine::Sqlite => asked.max(took / 4).max(Duration::from_millis(2)),
-        }
-    }
-
-    /// Waits while a standby is too far behind.
-    async fn wait_for_standbys(&mut self) -> Result<(), Halt> {
-        let (Engine::PostgreSql, Some(most_ms)) =
-            (self.session.link.engine(), self.options.max_lag_ms)
-        else {
-            return Ok(());
-        };
-        let started = Instant::now();
-        let mut told = false;
-        loop {
-            let lag_ms = match self.session.monitor.lag_ms().await {
-                Ok(lag) => lag.unwrap_or(0),
-                Err(error) => {
-                    tracing::debug!(%error, "the standbys' lag could not be seen");
-                    0
-                }
-            };
-            if lag_ms <= most_ms {
-                return Ok(());
-            }
-            if started.elapsed() > THROTTLE {
-                return Err(Halt::Stop(
-                    StopReason::Throttle,
-                    format!("a standby stays {lag_ms} ms behind, more than {most_ms} ms"),
-                ));
-            }
-            if !told {
-                told = true;
-                self.emit(EventKind::Notice {
-                    message: format!(
-                        "held back: a standby is {lag_ms} ms behind, more than {most_ms} ms"
-                    ),
-                })
-                .await?;
-            }
-            self.rest(Duration::from_millis(500)).await?;
         }
     }
 }

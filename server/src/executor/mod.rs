@@ -4,6 +4,7 @@
 mod backfill;
 mod birth;
 mod blockers;
+mod brake;
 mod check;
 mod checkpoint;
 mod control;
@@ -28,7 +29,9 @@ mod session;
 mod shadow;
 mod shadow_mysql;
 mod shadow_sqlite;
+mod signals;
 mod steps;
+mod throttle;
 mod undo;
 mod walk;
 mod walk_mysql;

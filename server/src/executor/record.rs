@@ -1,7 +1,7 @@
 //! What an execution is on the target, and what callers hand in and get back.
 
 use bellows::plan::Plan;
-use bellows::run::{ExecutionState, PhaseState, StopReason};
+use bellows::run::{ExecutionState, PhaseState, StopReason, Throttle};
 use bellows::schema::Schema;
 
 use crate::target::{Fault, TargetError, fault};
@@ -139,8 +139,10 @@ pub struct RunOptions {
     pub timeout_ms: Option<u64>,
     /// How long to try for a lost connection, in ms.
     pub reconnect_ms: u64,
-    /// A standby's replay lag above which batches wait, in ms; absent: never.
-    pub max_lag_ms: Option<u64>,
+    /// From where on the target's signals hold batches back.
+    pub throttle: Throttle,
+    /// How long they may, in ms; then the run stops where it can go on.
+    pub throttle_ms: u64,
     /// What a person said about a statement of which nobody can know whether it took effect.
     pub unknown: Unknown,
 }
@@ -155,7 +157,8 @@ impl RunOptions {
             budget_ms: None,
             timeout_ms: None,
             reconnect_ms: 60_000,
-            max_lag_ms: Some(10_000),
+            throttle: Throttle::default(),
+            throttle_ms: 3_600_000,
             unknown: Unknown::Ask,
         }
     }

@@ -1,10 +1,11 @@
 //! The driver of a run: forward through a phase, or back through what was done, whatever happens
 //! to the connection in between.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use bellows::plan::{Action, PhasePlan, Step};
-use bellows::run::{EventKind, ExecutionState, FinalStatus, PhaseState, StopReason};
+use bellows::run::{EventKind, ExecutionState, FinalStatus, PhaseState, Signal, StopReason};
 
 use super::birth::{self, find};
 use super::control::{ControlReceiver, EventSink, Wish};
@@ -36,6 +37,8 @@ pub(super) struct Run<'a> {
     pub(super) measured: Vec<Took>,
     /// The phase in hand, for what is told about a stop.
     pub(super) phase: u32,
+    /// Signals that cannot be seen here, and of which that was told.
+    pub(super) hidden: BTreeSet<Signal>,
 }
 
 /// What a run is to do.
@@ -68,6 +71,7 @@ impl<'a> Run<'a> {
             clocked: Default::default(),
             measured: Vec::new(),
             phase: 0,
+            hidden: BTreeSet::new(),
         }
     }
 

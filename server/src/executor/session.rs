@@ -68,7 +68,13 @@ impl Drop for Held {
 }
 
 /// A task that ends with its holder.
-struct Ending(JoinHandle<()>);
+pub(super) struct Ending(JoinHandle<()>);
+
+impl Ending {
+    pub(super) fn new(task: JoinHandle<()>) -> Self {
+        Self(task)
+    }
+}
 
 impl Drop for Ending {
     fn drop(&mut self) {
@@ -239,6 +245,7 @@ impl Session {
                     )
                     .await?;
                 self.pid = row.int(0)?.and_then(|pid| i32::try_from(pid).ok());
+                self.monitor.claim(self.pid);
                 if row.int(1)? >= Some(140_000) {
                     // A backend whose client was killed would go on to the end of its statement.
                     // Not every platform can look, and then this is refused.
@@ -269,6 +276,7 @@ impl Session {
                     .fetch_one("SELECT CAST(connection_id() AS signed)", &[])
                     .await?;
                 self.pid = row.int(0)?.and_then(|pid| i32::try_from(pid).ok());
+                self.monitor.claim(self.pid);
             }
             Engine::Sqlite => {}
         }

@@ -128,6 +128,26 @@ impl Walk {
         }
     }
 
+    /// A small read of the table: the row with the last key of the walk, where there is one.
+    pub(super) fn probe(&self, at: &Checkpoint) -> Option<String> {
+        let row = match &self.along {
+            Along::Key(_) => self.compare_each(at.upper.as_ref()?),
+            Along::Pages => "ctid = '(0,1)'::tid".to_owned(),
+        };
+        Some(format!("SELECT 1 FROM {} WHERE {row}", self.table))
+    }
+
+    /// `a = 1 AND b = 2`.
+    fn compare_each(&self, literals: &[String]) -> String {
+        let parts: Vec<String> = self
+            .columns()
+            .iter()
+            .zip(literals)
+            .map(|((name, _), literal)| format!("{name} = {literal}"))
+            .collect();
+        parts.join(" AND ")
+    }
+
     /// Rows to walk: exact where that is cheap, else as the statistics estimate.
     pub(super) async fn count(&self, link: &mut Link, job: Job<'_>) -> Result<u64, sqlx::Error> {
         if self.engine == Engine::PostgreSql {

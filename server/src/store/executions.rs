@@ -198,6 +198,8 @@ pub async fn advance(tx: &mut Tx, id: &str, event: &EventKind, at: i64) -> Store
         | EventKind::LockWaiting { .. }
         | EventKind::BlockerEnded { .. }
         | EventKind::Progress { .. }
+        | EventKind::Throttled { .. }
+        | EventKind::Released { .. }
         | EventKind::CheckPassed { .. }
         | EventKind::CheckFailed { .. }
         | EventKind::Notice { .. } => return Ok(()),
@@ -236,6 +238,8 @@ pub async fn advance(tx: &mut Tx, id: &str, event: &EventKind, at: i64) -> Store
         | EventKind::LockWaiting { .. }
         | EventKind::BlockerEnded { .. }
         | EventKind::Progress { .. }
+        | EventKind::Throttled { .. }
+        | EventKind::Released { .. }
         | EventKind::CheckPassed { .. }
         | EventKind::CheckFailed { .. }
         | EventKind::Stopped { .. }

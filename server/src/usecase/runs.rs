@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bellows::run::{EventKind, ExecutionState, StopReason};
+use bellows::run::{EventKind, ExecutionState, StopReason, Throttle};
 use bellows_app::backend::Answer;
 use futures::FutureExt;
 use serde_json::json;
@@ -21,8 +21,8 @@ use crate::executor::{
     self, ControlReceiver, ControlSender, Evicted, ExecuteError, Outcome, RunOptions,
 };
 use crate::state::AppState;
-use crate::store::Stored;
 use crate::store::executions::{self, ExecutionRecord, Intent, PhaseProgress};
+use crate::store::{Stored, environments, targets};
 use crate::target::Target;
 
 /// A server that stops waits so long for its runs to come to rest.
@@ -179,7 +179,18 @@ async fn run(
     target: &Target,
     control: ControlReceiver,
 ) -> Result<Outcome, ExecuteError> {
-    let options = RunOptions::new(&state.owner);
+    let throttle = match throttle(state, record).await {
+        Ok(throttle) => throttle,
+        Err(error) => {
+            return Err(ExecuteError::Records(format!(
+                "the environment's limits could not be read from the store: {error}"
+            )));
+        }
+    };
+    let options = RunOptions {
+        throttle,
+        ..RunOptions::new(&state.owner)
+    };
     let events = &state.events;
     match &record.intent {
         Some(Intent::Phase { phase, by }) => {
@@ -193,6 +204,17 @@ async fn run(
         }
         None => Err(ExecuteError::NothingToRollBack(record.id.clone())),
     }
+}
+
+/// From where on signals of the target hold its batches back: its environment's limits.
+async fn throttle(state: &AppState, record: &ExecutionRecord) -> Stored<Throttle> {
+    let mut tx = state.store.read().await?;
+    let id = record.target_id.as_deref().unwrap_or_default();
+    let Some(target) = targets::by_id(&mut tx, id).await? else {
+        return Ok(Throttle::default());
+    };
+    let policy = environments::policy(&mut tx, &target.environment).await?;
+    Ok(policy.unwrap_or_default().throttle)
 }
 
 /// How a task ended.

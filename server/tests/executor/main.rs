@@ -36,5 +36,6 @@ mod shadow_patterns;
 mod sqlite_locks;
 mod sqlite_rebuild;
 mod sqlite_shadow;
+mod throttle;
 mod traps;
 mod ways_back;

@@ -4,6 +4,7 @@
 #![allow(dead_code, unused_imports)]
 
 mod client;
+mod cluster;
 mod dump;
 mod proxy;
 mod run;
@@ -15,6 +16,7 @@ use bellows_server::target::{Target, TargetUrl};
 use sqlx::{Connection, Executor, MySqlConnection, PgConnection};
 
 pub use client::Client;
+pub use cluster::Cluster;
 pub use dump::{dump, unlike};
 pub use proxy::Proxy;
 pub use run::{apply, back, open, open_on, plan_for, run, run_on, run_with};
@@ -37,9 +39,19 @@ pub struct TestTarget {
 }
 
 enum Made {
-    Postgres { server: String, name: String },
-    MariaDb { server: String, name: String },
-    Sqlite { _dir: tempfile::TempDir },
+    Postgres {
+        server: String,
+        name: String,
+    },
+    MariaDb {
+        server: String,
+        name: String,
+    },
+    Sqlite {
+        _dir: tempfile::TempDir,
+    },
+    /// Of somebody else, who drops it.
+    Lent,
 }
 
 /// SQL of a test that is the same for all engines, as this one reads it: names in double quotes,
@@ -114,6 +126,17 @@ impl TestTarget {
             url,
             target,
             made: Made::Postgres { server, name },
+        }
+    }
+
+    /// The one database of a cluster of the test's own.
+    pub async fn on(cluster: &Cluster) -> Self {
+        let url: TargetUrl = cluster.url().parse().unwrap();
+        let target = Target::connect(&url).await.unwrap();
+        Self {
+            url,
+            target,
+            made: Made::Lent,
         }
     }
 
@@ -219,7 +242,7 @@ impl TestTarget {
     /// Where Bellows' tables are: `bellows.` or `_bellows_`.
     pub fn prefix(&self) -> &'static str {
         match self.made {
-            Made::Postgres { .. } => "bellows.",
+            Made::Postgres { .. } | Made::Lent => "bellows.",
             Made::MariaDb { .. } | Made::Sqlite { .. } => "_bellows_",
         }
     }
@@ -240,7 +263,7 @@ impl Drop for TestTarget {
         let (maria, server, name) = match &self.made {
             Made::Postgres { server, name } => (false, server.clone(), name.clone()),
             Made::MariaDb { server, name } => (true, server.clone(), name.clone()),
-            Made::Sqlite { .. } => return,
+            Made::Sqlite { .. } | Made::Lent => return,
         };
         // The test's runtime may be ending, and cannot be waited on from within.
         let dropped = std::thread::spawn(move || {
