@@ -226,6 +226,10 @@ pub struct Apply {
     /// Milliseconds that a statement which blocks others may take, in place of the document's.
     #[arg(long, value_name = "MS")]
     pub timeout: Option<u64>,
+    /// Sessions that walk a large table at the same time; 0 is one that rests as long as it works.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=i64::from(crate::executor::WORKERS)))]
+    pub workers: u32,
     #[arg(long, value_name = "SIGNAL=LIMIT", value_parser = bellows::run::parse_throttle)]
     #[arg(help = throttle_help())]
     pub throttle: Vec<(Signal, Option<u64>)>,

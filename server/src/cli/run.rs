@@ -26,6 +26,8 @@ pub struct Limits {
     timeout_ms: Option<u64>,
     /// From where on signals of the target hold batches back.
     throttle: Throttle,
+    /// Sessions at work on a large table.
+    workers: Option<u32>,
 }
 
 impl Limits {
@@ -38,6 +40,7 @@ impl Limits {
         Self {
             timeout_ms: arguments.timeout,
             throttle,
+            workers: Some(arguments.workers),
         }
     }
 }
@@ -198,10 +201,12 @@ impl<'a> Runner<'a> {
     }
 
     fn options(&self, limits: &Limits) -> RunOptions {
+        let usual = RunOptions::new(self.owner.clone());
         RunOptions {
             timeout_ms: limits.timeout_ms,
             throttle: limits.throttle.clone(),
-            ..RunOptions::new(self.owner.clone())
+            workers: limits.workers.unwrap_or(usual.workers),
+            ..usual
         }
     }
 

@@ -2,6 +2,7 @@
 //! what was done.
 
 mod backfill;
+mod batch;
 mod birth;
 mod blockers;
 mod brake;
@@ -12,6 +13,7 @@ mod ddl;
 mod drift;
 mod forecast;
 mod halt;
+mod hands;
 mod index;
 mod job;
 mod lease;
@@ -48,7 +50,7 @@ use session::{Acquired, Session};
 
 pub use birth::{open, planning_schema};
 pub use check::{Verdict, verify};
-pub use control::{ControlReceiver, ControlSender, EventSink, Evicted, Wish, control};
+pub use control::{ControlReceiver, ControlSender, EventSink, Evicted, WORKERS, Wish, control};
 pub use forecast::forecast;
 pub use measure::{Held, facts, facts_if_any, held};
 pub use record::{

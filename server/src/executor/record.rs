@@ -143,6 +143,11 @@ pub struct RunOptions {
     pub throttle: Throttle,
     /// How long they may, in ms; then the run stops where it can go on.
     pub throttle_ms: u64,
+    /// Sessions that walk a large table at the same time, where nobody wants another number while it
+    /// runs; 0 is one that rests as long as it works.
+    pub workers: u32,
+    /// Rows of a part of a walk, each of which one session walks.
+    pub part_rows: u64,
     /// What a person said about a statement of which nobody can know whether it took effect.
     pub unknown: Unknown,
 }
@@ -158,6 +163,8 @@ impl RunOptions {
             timeout_ms: None,
             reconnect_ms: 60_000,
             throttle: Throttle::default(),
+            workers: 1,
+            part_rows: 50_000,
             throttle_ms: 3_600_000,
             unknown: Unknown::Ask,
         }

@@ -186,14 +186,15 @@ impl Run<'_> {
                 *gauge.spent.entry(signal).or_default() += waits.elapsed();
             }
         }
-        let held = began.elapsed();
-        if told.is_some() {
-            self.emit(EventKind::Released {
-                step: step.id.clone(),
-                held_ms: millis(held),
-            })
-            .await?;
+        if told.is_none() {
+            return Ok(Duration::ZERO);
         }
+        let held = began.elapsed();
+        self.emit(EventKind::Released {
+            step: step.id.clone(),
+            held_ms: millis(held),
+        })
+        .await?;
         Ok(held)
     }
 

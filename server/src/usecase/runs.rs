@@ -44,6 +44,8 @@ struct Run {
     control: ControlSender,
     /// A person paused it, so that a restart does not go on with it by itself.
     by_person: bool,
+    /// Sessions that are to be at work on a large table.
+    workers: u32,
 }
 
 /// Why a run is begun.
@@ -115,6 +117,27 @@ impl Runs {
         control.end_blocker(pid, by).await
     }
 
+    /// How many sessions are to be at work on a large table, and how many with a step up or down;
+    /// `None` where there is no run.
+    pub fn step(&self, id: &str, faster: bool) -> Option<(u32, u32)> {
+        let map = self.map();
+        let before = map.get(id)?.workers;
+        let after = if faster {
+            (before + 1).min(executor::WORKERS)
+        } else {
+            before.saturating_sub(1)
+        };
+        Some((before, after))
+    }
+
+    /// Has so many at work after the batches in hand.
+    pub fn set_workers(&self, id: &str, workers: u32) {
+        if let Some(run) = self.map().get_mut(id) {
+            run.workers = workers;
+            run.control.set_workers(workers);
+        }
+    }
+
     fn pause_all(&self) {
         for run in self.map().values() {
             run.control.pause();
@@ -146,6 +169,7 @@ pub fn begin(
                 name: record.name.clone(),
                 control: sender,
                 by_person: false,
+                workers: RunOptions::new(&state.owner).workers,
             },
         );
     }

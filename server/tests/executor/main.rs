@@ -39,3 +39,4 @@ mod sqlite_shadow;
 mod throttle;
 mod traps;
 mod ways_back;
+mod workers;
