@@ -27,6 +27,7 @@ use super::locks::Patience;
 use super::measure::Took;
 use super::pace::Rate;
 use super::run::Run;
+use super::throttle::Gauge;
 use super::walk::Walk;
 
 /// Progress is told this often at most.
@@ -54,12 +55,29 @@ fn total(parts: &[Part]) -> Checkpoint {
 }
 
 impl Run<'_> {
-    /// Walks the table from where the checkpoints say to its end.
+    /// Walks the table from where the checkpoints say to its end. Whoever looks at the target goes
+    /// on while the connection is lost.
     pub(super) async fn work_through(
         &mut self,
         phase: &PhasePlan,
         step: &Step,
         job: Job<'_>,
+    ) -> Result<(), Halt> {
+        let kept = self.gauge.take();
+        let mut gauge = kept.and_then(|(of, gauge)| (of == step.id).then_some(gauge));
+        let walked = self.work_along(phase, step, job, &mut gauge).await;
+        if matches!(walked, Err(Halt::Lost(_))) {
+            self.gauge = gauge.map(|gauge| (step.id.clone(), gauge));
+        }
+        walked
+    }
+
+    async fn work_along(
+        &mut self,
+        phase: &PhasePlan,
+        step: &Step,
+        job: Job<'_>,
+        gauge: &mut Option<Gauge>,
     ) -> Result<(), Halt> {
         let walk = self.walk(job).await?;
         let (begun, mut idle) = (Instant::now(), Duration::ZERO);
@@ -71,7 +89,10 @@ impl Run<'_> {
         let budget = self.options.budget_ms.map(Duration::from_millis);
         let mut patience = Patience::new(budget.unwrap_or(ROWS));
         let probe = parts.last().and_then(|part| walk.probe(&part.at));
-        let mut gauge = self.gauge(job, probe).await?;
+        let gauge = match gauge {
+            Some(gauge) => gauge,
+            None => gauge.insert(self.gauge(job, probe).await?),
+        };
         let course = Course {
             execution: self.record.id.clone(),
             token: self.session.token().to_owned(),
@@ -85,7 +106,7 @@ impl Run<'_> {
         let (mut told, mut gently) = (None::<Instant>, None::<Instant>);
         while parts.iter().any(|part| !part.done) {
             self.heed()?;
-            let held = self.held_back(step, &mut gauge).await?;
+            let held = self.held_back(step, gauge).await?;
             if !held.is_zero() {
                 idle += held;
                 gently = Some(Instant::now());

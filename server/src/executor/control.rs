@@ -70,11 +70,7 @@ const HEARD: Duration = Duration::from_secs(5);
 
 /// The end that asks.
 #[derive(Clone, Debug)]
-pub struct ControlSender(
-    watch::Sender<Wish>,
-    Evictions,
-    watch::Sender<Option<u32>>,
-);
+pub struct ControlSender(watch::Sender<Wish>, Evictions, watch::Sender<Option<u32>>);
 
 /// The end that listens.
 #[derive(Clone, Debug)]

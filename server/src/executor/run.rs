@@ -15,6 +15,7 @@ use super::ledger::{self, Ending, StepState, Undo};
 use super::measure::Took;
 use super::record::{ExecuteError, ExecutionRecord, Outcome, RunOptions};
 use super::session::Session;
+use super::throttle::Gauge;
 use super::{check, drift};
 use crate::target::Target;
 
@@ -37,6 +38,8 @@ pub(super) struct Run<'a> {
     pub(super) measured: Vec<Took>,
     /// The phase in hand, for what is told about a stop.
     pub(super) phase: u32,
+    /// Whoever looks at the target for a step whose connection was lost.
+    pub(super) gauge: Option<(String, Gauge)>,
     /// Signals that cannot be seen here, and of which that was told.
     pub(super) hidden: BTreeSet<Signal>,
 }
@@ -71,6 +74,7 @@ impl<'a> Run<'a> {
             clocked: Default::default(),
             measured: Vec::new(),
             phase: 0,
+            gauge: None,
             hidden: BTreeSet::new(),
         }
     }
