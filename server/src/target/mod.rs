@@ -282,7 +282,13 @@ impl Target {
             {
                 TargetError::Hidden(error)
             }
-            other => other,
+            other @ (TargetError::Url(_)
+            | TargetError::Connect { .. }
+            | TargetError::Version { .. }
+            | TargetError::Query(_)
+            | TargetError::Hidden(_)
+            | TargetError::Cloned { .. }
+            | TargetError::Newer { .. }) => other,
         })
     }
 

@@ -151,7 +151,8 @@ fn lost(error: &TargetError) -> bool {
         TargetError::Url(_)
         | TargetError::Version { .. }
         | TargetError::Cloned { .. }
-        | TargetError::Newer { .. } => false,
+        | TargetError::Newer { .. }
+        | TargetError::Hidden(_) => false,
     }
 }
 
