@@ -340,10 +340,11 @@ migration:
         ..RunOptions::new("bench")
     };
     let id = &opened.record.id;
-    match executor::run_phase(&target, id, 1, "bench", &options, &Told, receiver).await? {
-        Outcome::Completed => Ok(()),
-        other => Err(format!("the run ended otherwise: {other:?}").into()),
+    let outcome = executor::run_phase(&target, id, 1, "bench", &options, &Told, receiver).await?;
+    if outcome == Outcome::Completed {
+        return Ok(());
     }
+    Err(format!("the run ended otherwise: {outcome:?}").into())
 }
 
 /// Events are told to whoever runs it, where they say that something held it up.
