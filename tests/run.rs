@@ -1,8 +1,8 @@
 //! Runs as their events tell them: states, replays, gaps.
 
 use bellows::run::{
-    CheckOutcome, EventKind, ExecutionState, FinalStatus, PhaseState, RunEvent, StopReason, Taken,
-    View, next, next_phase,
+    CheckOutcome, EventKind, ExecutionState, FinalStatus, HeldBy, Pace, PhaseState, RunEvent,
+    Signal, StopReason, Taken, View, next, next_phase,
 };
 
 fn events(kinds: Vec<EventKind>) -> Vec<RunEvent> {
@@ -58,6 +58,7 @@ fn progress(step: &str, rows: u64) -> EventKind {
         rate: 10.0,
         left_ms: Some(1),
         batch: 10,
+        pace: Pace::default(),
     }
 }
 
@@ -66,6 +67,22 @@ fn stopped(phase: u32, reason: StopReason) -> EventKind {
         phase,
         reason,
         message: "why".into(),
+    }
+}
+
+fn throttled(signals: &[Signal]) -> EventKind {
+    EventKind::Throttled {
+        step: "1.0.0".into(),
+        held: signals
+            .iter()
+            .map(|signal| HeldBy {
+                signal: *signal,
+                value: Some(20),
+                limit: 10,
+                message: "seen".into(),
+            })
+            .collect(),
+        held_ms: 0,
     }
 }
 
@@ -264,6 +281,11 @@ fn the_table_of_transitions() {
                 blockers: Vec::new(),
             },
             progress("1.0.0", 1),
+            throttled(&[Signal::ReplicaLag]),
+            EventKind::Released {
+                step: "1.0.0".into(),
+                held_ms: 1,
+            },
             EventKind::CheckPassed {
                 phase: 1,
                 check: String::new(),
@@ -386,4 +408,33 @@ fn the_word_of_an_event_is_its_kind_on_the_wire() {
         assert_eq!(json["kind"], event.event.word());
         assert_eq!(serde_json::from_value::<RunEvent>(json).unwrap(), event);
     }
+}
+
+#[test]
+fn what_holds_a_step_back_is_shown_with_its_beginning_until_it_is_released() {
+    let mut told = events(vec![
+        created(),
+        started(1, false),
+        step(1, "1.0.0"),
+        throttled(&[Signal::ReplicaLag]),
+        throttled(&[Signal::ReplicaLag, Signal::LockWaits]),
+        EventKind::Released {
+            step: "1.0.0".into(),
+            held_ms: 9,
+        },
+    ]);
+    let released = told.pop().unwrap();
+    let mut view = View::fold(&told);
+    let held = view.current().unwrap().1.held.clone();
+    let since: Vec<(Signal, i64)> = held.iter().map(|(by, at)| (by.signal, *at)).collect();
+    assert_eq!(
+        since,
+        [
+            (Signal::ReplicaLag, told[3].at),
+            (Signal::LockWaits, told[4].at)
+        ]
+    );
+    view.take(&released);
+    assert!(view.current().unwrap().1.held.is_empty());
+    assert!(view.illegal.is_empty());
 }

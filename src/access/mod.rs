@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::run::Throttle;
+
 /// What a person is here for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -142,6 +144,9 @@ pub struct Policy {
     /// Rules that weigh more or less here than elsewhere, by id.
     #[serde(default)]
     pub severities: BTreeMap<String, crate::lint::Severity>,
+    /// What holds backfills and copies back, where it differs from the usual.
+    #[serde(default)]
+    pub throttle: Throttle,
 }
 
 impl Default for Policy {
@@ -154,6 +159,7 @@ impl Default for Policy {
             backup_whole: false,
             backup_days: None,
             severities: BTreeMap::new(),
+            throttle: Throttle::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod forecast;
 mod guard;
+mod throttle;
 mod transition;
 mod view;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use forecast::{Forecast, Hold, Obstacle, PhaseForecast, Prospect, StepForecast};
 pub use guard::{BackupNeed, GuardFacts, GuardVerdict, Reason, VersionState, guard};
+pub use throttle::{HeldBy, Pace, Signal, Throttle, parse_throttle};
 pub use transition::{IllegalTransition, next, next_phase};
 pub use view::{BackupProgress, CheckOutcome, PhaseProgress, StepProgress, Stopped, Taken, View};
 
@@ -213,6 +215,25 @@ pub enum EventKind {
         left_ms: Option<u64>,
         /// Rows of the last batch.
         batch: u32,
+        /// How hard it goes at it, and what it has met.
+        #[serde(default)]
+        pace: Pace,
+    },
+    /// Signals of the target hold the batches back; told again when others do, and now and then.
+    Throttled {
+        /// The step's id.
+        step: String,
+        /// Which, each with what it shows.
+        held: Vec<HeldBy>,
+        /// How long it has been held back, in milliseconds.
+        held_ms: u64,
+    },
+    /// Nothing holds the batches back any more.
+    Released {
+        /// The step's id.
+        step: String,
+        /// How long it was held back, in milliseconds.
+        held_ms: u64,
     },
     /// A check passed.
     CheckPassed {
@@ -331,6 +352,8 @@ impl EventKind {
             EventKind::LockWaiting { .. } => "lock_waiting",
             EventKind::BlockerEnded { .. } => "blocker_ended",
             EventKind::Progress { .. } => "progress",
+            EventKind::Throttled { .. } => "throttled",
+            EventKind::Released { .. } => "released",
             EventKind::CheckPassed { .. } => "check_passed",
             EventKind::CheckFailed { .. } => "check_failed",
             EventKind::Stopped { .. } => "stopped",
@@ -369,6 +392,8 @@ impl EventKind {
             | EventKind::BackupTaken { .. }
             | EventKind::BackupSkipped { .. }
             | EventKind::Restored { .. }
+            | EventKind::Throttled { .. }
+            | EventKind::Released { .. }
             | EventKind::Notice { .. }
             | EventKind::Finished { .. } => None,
         }

@@ -38,6 +38,8 @@ pub fn next(
             | EventKind::LockWaiting { .. }
             | EventKind::BlockerEnded { .. }
             | EventKind::Progress { .. }
+            | EventKind::Throttled { .. }
+            | EventKind::Released { .. }
             | EventKind::CheckPassed { .. }
             | EventKind::CheckFailed { .. }
             | EventKind::Stopped { .. }
@@ -81,7 +83,9 @@ pub fn next(
         | EventKind::StepCompleted { .. }
         | EventKind::LockWaiting { .. }
         | EventKind::BlockerEnded { .. }
-        | EventKind::Progress { .. } => legal(&[S::Running, S::RollingBack], state),
+        | EventKind::Progress { .. }
+        | EventKind::Throttled { .. }
+        | EventKind::Released { .. } => legal(&[S::Running, S::RollingBack], state),
         EventKind::CheckPassed { .. } | EventKind::CheckFailed { .. } => {
             legal(&[S::Running], state)
         }
@@ -176,6 +180,8 @@ pub fn next_phase(state: PhaseState, event: &EventKind) -> Result<PhaseState, Il
         | EventKind::BackupTaken { .. }
         | EventKind::BackupSkipped { .. }
         | EventKind::Restored { .. }
+        | EventKind::Throttled { .. }
+        | EventKind::Released { .. }
         | EventKind::Notice { .. }
         | EventKind::Finished { .. } => Ok(state),
     }

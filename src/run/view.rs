@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use super::{
-    Blocker, EventKind, ExecutionState, FinalStatus, IllegalTransition, PhaseState, RunEvent,
-    StopReason, next, next_phase,
+    Blocker, EventKind, ExecutionState, FinalStatus, HeldBy, IllegalTransition, PhaseState,
+    RunEvent, StopReason, next, next_phase,
 };
 
 /// Notices kept; the server keeps them all.
@@ -77,6 +77,8 @@ pub struct StepProgress {
     pub progress: Option<EventKind>,
     /// While its lock is not had: tries, milliseconds to the next, who stands in the way.
     pub waiting: Option<(u32, u64, Vec<Blocker>)>,
+    /// What holds it back, and since when, in microseconds since 1970.
+    pub held: Vec<(HeldBy, i64)>,
     /// Whether it takes something back.
     pub rollback: bool,
 }
@@ -259,6 +261,7 @@ impl View {
                         duration_ms: None,
                         progress: None,
                         waiting: None,
+                        held: Vec::new(),
                         rollback: rolling_back,
                     });
                 }
@@ -269,6 +272,7 @@ impl View {
                 if let Some(step) = self.step_mut(step) {
                     step.duration_ms = Some(*duration_ms);
                     step.waiting = None;
+                    step.held.clear();
                 }
             }
             EventKind::LockWaiting {
@@ -296,6 +300,20 @@ impl View {
                 if let Some(step) = self.step_mut(step) {
                     step.waiting = None;
                     step.progress = Some(event.clone());
+                }
+            }
+            EventKind::Throttled { step, held, .. } => {
+                if let Some(step) = self.step_mut(step) {
+                    let since = |by: &HeldBy| {
+                        let known = step.held.iter().find(|(was, _)| was.signal == by.signal);
+                        known.map_or(at, |(_, since)| *since)
+                    };
+                    step.held = held.iter().map(|by| (by.clone(), since(by))).collect();
+                }
+            }
+            EventKind::Released { step, .. } => {
+                if let Some(step) = self.step_mut(step) {
+                    step.held.clear();
                 }
             }
             EventKind::CheckPassed { phase, check } => {

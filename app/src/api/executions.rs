@@ -48,7 +48,7 @@ pub async fn end_blocker(id: String, pid: i32) -> Result<(), ApiError> {
     told(backend()?.end_blocker(id, pid).await)
 }
 
-/// Pauses, resumes, cancels, rolls back.
+/// Pauses, resumes, makes faster or slower, cancels, rolls back.
 #[server(name = SendControl, endpoint = "executions/control", input = Json)]
 pub async fn control(id: String, control: Control) -> Result<(), ApiError> {
     told(backend()?.control(id, control).await)

@@ -84,6 +84,10 @@ pub enum Control {
     Pause,
     /// Go on.
     Resume,
+    /// One session more at work on a large table.
+    Faster,
+    /// One less; less than one is one that rests as long as it works.
+    Slower,
     /// Stop, take the phase in hand back, and end the execution.
     Cancel,
     /// Take back the phases that are done, last first, and end the execution.
@@ -105,6 +109,6 @@ pub trait ExecutionBackend {
     async fn confirm_gate(&self, migration_id: String, phase: u32, version: String) -> Answer<()>;
     /// Ends a session of the target's that stands in the way of the run at this moment.
     async fn end_blocker(&self, id: String, pid: i32) -> Answer<()>;
-    /// Pause, resume, cancel, roll back.
+    /// Pause, resume, faster, slower, cancel, roll back.
     async fn control(&self, id: String, control: Control) -> Answer<()>;
 }

@@ -2,6 +2,7 @@
 
 use bellows::access::{BackupRule, Policy};
 use bellows::lint::{RULES, Rule, Severity};
+use bellows::run::Signal as TargetSignal;
 use leptos::prelude::*;
 
 use super::ActionFailure;
@@ -67,6 +68,18 @@ pub fn PolicyForm(
         0 => "Rules weigh what they weigh everywhere".to_owned(),
         1 => "1 rule weighs differently here".to_owned(),
         n => format!("{n} rules weigh differently here"),
+    };
+    let held_back = move || {
+        let policy = policy.read();
+        let changed = TargetSignal::ALL
+            .iter()
+            .filter(|signal| policy.throttle.said(**signal).is_some())
+            .count();
+        match changed {
+            0 => "Batches are held back by the usual limits".to_owned(),
+            1 => "1 limit that holds batches back is this environment's own".to_owned(),
+            n => format!("{n} limits that hold batches back are this environment's own"),
+        }
     };
     let blocking_id = format!("policy-{name}-blocking");
     view! {
@@ -186,6 +199,14 @@ pub fn PolicyForm(
                     "Who approved a phase may start it"
                 </label>
                 <details class="more">
+                    <summary>{held_back}</summary>
+                    <div class="grid">
+                        {TargetSignal::ALL
+                            .map(|signal| view! { <SignalLimit signal policy name=name.clone() /> })
+                            .collect_view()}
+                    </div>
+                </details>
+                <details class="more">
                     <summary>{weighed}</summary>
                     <div class="grid">
                         {RULES
@@ -208,6 +229,50 @@ pub fn PolicyForm(
                 })}
             <ActionFailure error=failure />
         </form>
+    }
+    .into_any()
+}
+
+/// From where on one signal holds batches back.
+#[component]
+fn SignalLimit(signal: TargetSignal, policy: RwSignal<Policy>, name: String) -> impl IntoView {
+    let id = format!("policy-{name}-{}", signal.word());
+    let usual = signal
+        .usual()
+        .map_or_else(|| "off".to_owned(), |limit| limit.to_string());
+    let side = if signal.is_floor() { "under" } else { "over" };
+    let label = match signal.unit() {
+        "" => format!("{}, {side}", signal.title()),
+        unit => format!("{}, {side} ({unit})", signal.title()),
+    };
+    let own = move || match policy.read().throttle.said(signal) {
+        None => String::new(),
+        Some(None) => "off".to_owned(),
+        Some(Some(limit)) => limit.to_string(),
+    };
+    view! {
+        <div class="field">
+            <label for=id.clone()>{label}</label>
+            <input
+                type="text"
+                id=id
+                inputmode="numeric"
+                pattern="off|[0-9]{1,12}"
+                title="A whole number, or off; empty for the usual limit"
+                placeholder=usual
+                prop:value=own
+                on:change=move |event| {
+                    let text = event_target_value(&event);
+                    policy
+                        .update(|policy| match (text.trim(), text.trim().parse::<u64>()) {
+                            ("", _) => policy.throttle.unset(signal),
+                            ("off", _) => policy.throttle.set(signal, None),
+                            (_, Ok(limit)) => policy.throttle.set(signal, Some(limit)),
+                            (_, Err(_)) => {}
+                        });
+                }
+            />
+        </div>
     }
     .into_any()
 }

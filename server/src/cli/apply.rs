@@ -11,7 +11,7 @@ use super::exit::{CliError, Exit};
 use super::plan::show_plan;
 use super::records::Records;
 use super::report::span;
-use super::run::Runner;
+use super::run::{Limits, Runner};
 use super::screen::Screen;
 use crate::audit::{Entry, execution_subject};
 use crate::backup::{self, Scope};
@@ -386,7 +386,7 @@ async fn run_phases(
             .backs_up(phase, nothing_begun(&record))
             .then(|| way.order(runner.records));
         if let Some(exit) = runner
-            .run_phase(&record, phase.phase, way.arguments.timeout, backup)
+            .run_phase(&record, phase.phase, &Limits::of(way.arguments), backup)
             .await?
         {
             return Ok(exit);

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use bellows::document::{Engine, Shape};
+use bellows::run::Signal;
 use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -238,6 +239,13 @@ pub struct Apply {
     /// Milliseconds that a statement which blocks others may take, in place of the document's.
     #[arg(long, value_name = "MS")]
     pub timeout: Option<u64>,
+    /// Sessions that walk a large table at the same time; 0 is one that rests as long as it works.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=i64::from(crate::executor::WORKERS)))]
+    pub workers: u32,
+    #[arg(long, value_name = "SIGNAL=LIMIT", value_parser = bellows::run::parse_throttle)]
+    #[arg(help = throttle_help())]
+    pub throttle: Vec<(Signal, Option<u64>)>,
     #[command(flatten)]
     pub format: FormatOption,
 }
@@ -395,4 +403,21 @@ impl ValueEnum for EngineWord {
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(PossibleValue::new(self.0.word()))
     }
+}
+
+/// What `--throttle` takes.
+fn throttle_help() -> String {
+    let signals: Vec<String> = Signal::ALL
+        .iter()
+        .map(|signal| {
+            let usual = signal.usual();
+            let usual = usual.map_or_else(|| "off".to_owned(), |limit| limit.to_string());
+            format!("{}={usual}{}", signal.word(), signal.unit())
+        })
+        .collect();
+    format!(
+        "From where on a signal of the target holds batches back, or `off`; can be given for \
+         several. As they are: {}",
+        signals.join(", ")
+    )
 }

@@ -148,6 +148,21 @@ fn line(event: &EventKind) -> Option<(Tone, String)> {
                 blocker.pid, blocker.user, blocker.query
             ),
         ),
+        EventKind::Throttled { held, held_ms, .. } => {
+            let why: Vec<&str> = held.iter().map(|by| by.message.as_str()).collect();
+            let since = match held_ms {
+                0 => String::new(),
+                ms => format!(" for {}", span(*ms)),
+            };
+            (
+                Tone::Careful,
+                format!("  ⚠ held back{since}: {}", why.join("; ")),
+            )
+        }
+        EventKind::Released { held_ms, .. } => (
+            Tone::Plain,
+            format!("  goes on, after {} of being held back", span(*held_ms)),
+        ),
         EventKind::CheckPassed { check, .. } => (Tone::Good, format!("  ✓ {check}")),
         EventKind::CheckFailed {
             check,
@@ -305,6 +320,7 @@ mod tests {
             rate: 10.0,
             left_ms: Some(90_500),
             batch: 100,
+            pace: Default::default(),
         };
         let bar = progress(&event, true);
         assert!(

@@ -3,11 +3,11 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bellows::run::{EventKind, FinalStatus, StopReason};
+use bellows::run::{EventKind, FinalStatus, StopReason, Throttle};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::args::Format;
+use super::args::{Apply, Format};
 use super::exit::{CliError, Exit};
 use super::records::Records;
 use super::report::{Report, SharedScreen};
@@ -18,6 +18,32 @@ use crate::executor::{
     self, BackupOrder, ControlSender, EventSink, ExecuteError, ExecutionRecord, Outcome, RunOptions,
 };
 use crate::target::Target;
+
+/// What a person says of a run's limits.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    /// What a statement that blocks others may take.
+    timeout_ms: Option<u64>,
+    /// From where on signals of the target hold batches back.
+    throttle: Throttle,
+    /// Sessions at work on a large table.
+    workers: Option<u32>,
+}
+
+impl Limits {
+    /// As the options say.
+    pub fn of(arguments: &Apply) -> Self {
+        let mut throttle = Throttle::default();
+        for (signal, limit) in &arguments.throttle {
+            throttle.set(*signal, *limit);
+        }
+        Self {
+            timeout_ms: arguments.timeout,
+            throttle,
+            workers: Some(arguments.workers),
+        }
+    }
+}
 
 /// What every command that runs something needs.
 pub struct Runner<'a> {
@@ -125,7 +151,7 @@ impl<'a> Runner<'a> {
         &mut self,
         record: &ExecutionRecord,
         phase: u32,
-        timeout: Option<u64>,
+        limits: &Limits,
         backup: Option<BackupOrder>,
     ) -> Result<Option<Exit>, CliError> {
         let id = &record.id;
@@ -135,7 +161,7 @@ impl<'a> Runner<'a> {
         self.records.audit(entry).await?;
         let options = RunOptions {
             backup,
-            ..self.options(timeout)
+            ..self.options(limits)
         };
         let sink = self.sink().await?;
         let (sender, receiver) = executor::control();
@@ -210,7 +236,7 @@ impl<'a> Runner<'a> {
         .hash(record.hash.clone())
         .detail(json!({ "phase": phase, "target": self.target.address() }));
         self.records.audit(entry).await?;
-        let options = self.options(None);
+        let options = self.options(&Limits::default());
         let sink = self.sink().await?;
         let (sender, receiver) = executor::control();
         let by = self.records.user();
@@ -229,10 +255,13 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn options(&self, timeout: Option<u64>) -> RunOptions {
+    fn options(&self, limits: &Limits) -> RunOptions {
+        let usual = RunOptions::new(self.owner.clone());
         RunOptions {
-            timeout_ms: timeout,
-            ..RunOptions::new(self.owner.clone())
+            timeout_ms: limits.timeout_ms,
+            throttle: limits.throttle.clone(),
+            workers: limits.workers.unwrap_or(usual.workers),
+            ..usual
         }
     }
 

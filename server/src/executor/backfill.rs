@@ -4,118 +4,161 @@
 //! The walk ends at the last key that was there when it began, and goes by keys, never by how
 //! many rows still want work: gaps, sources that are NULL and rows that writers add cannot hold
 //! it up.
+//!
+//! A large table is walked in parts, each with a checkpoint of its own. One session takes them one
+//! after the other, several take several at a time. They go in turns: when a turn is over all of
+//! them rest, so that whatever a person or the target wants is heeded by all of them at once.
 
 use std::time::{Duration, Instant};
 
 use bellows::document::Engine;
 use bellows::plan::{Lock, PhasePlan, Step, WalkKey};
-use bellows::run::{EventKind, StopReason};
+use bellows::run::{EventKind, Pace};
 use bellows::schema::TableName;
+use futures::future::join_all;
 
-use super::checkpoint::{self, Checkpoint};
-use super::halt::{Halt, of_plan};
+use super::batch::Course;
+use super::checkpoint::{self, Checkpoint, Part, parts};
+use super::halt::Halt;
+use super::hands::{Hand, Stumble};
 use super::job::Job;
 use super::ledger::{self, StepState};
 use super::locks::Patience;
 use super::measure::Took;
-use super::pace::{Rate, Size};
-use super::run::{Run, taken_over};
+use super::pace::Rate;
+use super::run::Run;
+use super::throttle::Gauge;
 use super::walk::Walk;
-use crate::target::{Fault, fault};
-
-/// How long a batch waits for a row that somebody else has locked. Nobody queues behind it.
-const ROW_WAIT_MS: u64 = 1000;
-
-/// The same for a copy. A writer that waits for one of its rows may hold another row's copy, and
-/// must not be the one whom the server picks to end the knot, after `deadlock_timeout`.
-const COPY_WAIT_MS: u64 = 300;
 
 /// Progress is told this often at most.
 const TELL: Duration = Duration::from_millis(250);
 
-/// How often the standbys are looked at.
-const LAG_LOOK: Duration = Duration::from_secs(2);
+/// How long rows of a batch may stay locked by others, where nobody said.
+const ROWS: Duration = Duration::from_secs(600);
 
-/// How long a lagging standby may hold a backfill back.
-const THROTTLE: Duration = Duration::from_secs(600);
+/// After it was held back a walk goes on with one session for so long.
+const GENTLY: Duration = Duration::from_secs(10);
 
-/// What one batch did.
-pub(super) struct Batch {
-    /// The checkpoint after it.
-    pub(super) next: Checkpoint,
-    /// Rows it walked.
-    pub(super) walked: u64,
-    /// Whether it was the last one.
-    pub(super) last: bool,
-    /// What a comparison found, in words.
-    pub(super) wrong: Option<String>,
+/// The most parts of a walk.
+const PARTS: u64 = 32;
+
+/// How far a walk is, over all of its parts.
+fn total(parts: &[Part]) -> Checkpoint {
+    parts
+        .iter()
+        .fold(Checkpoint::default(), |sum, part| Checkpoint {
+            walked: sum.walked + part.at.walked,
+            changed: sum.changed + part.at.changed,
+            total: sum.total + part.at.total,
+            ..sum
+        })
 }
 
 impl Run<'_> {
-    /// Walks the table from where the checkpoint says to its end.
+    /// Walks the table from where the checkpoints say to its end. Whoever looks at the target goes
+    /// on while the connection is lost.
     pub(super) async fn work_through(
         &mut self,
         phase: &PhasePlan,
         step: &Step,
         job: Job<'_>,
     ) -> Result<(), Halt> {
+        let kept = self.gauge.take();
+        let mut gauge = kept.and_then(|(of, gauge)| (of == step.id).then_some(gauge));
+        let walked = self.work_along(phase, step, job, &mut gauge).await;
+        if matches!(walked, Err(Halt::Lost(_))) {
+            self.gauge = gauge.map(|gauge| (step.id.clone(), gauge));
+        }
+        walked
+    }
+
+    async fn work_along(
+        &mut self,
+        phase: &PhasePlan,
+        step: &Step,
+        job: Job<'_>,
+        gauge: &mut Option<Gauge>,
+    ) -> Result<(), Halt> {
         let walk = self.walk(job).await?;
         let (begun, mut idle) = (Instant::now(), Duration::ZERO);
-        let mut at = self.begin_walk(phase, step, job, &walk).await?;
+        let mut parts = self.begin_walk(phase, step, job, &walk).await?;
+        let mut at = total(&parts);
         // A walk that an earlier run began is not measured as a whole.
-        let whole = at.position.is_none();
-        let mut size = Size::new(job.batch_size());
+        let whole = at.walked == 0;
         let mut rate = Rate::new(Instant::now(), at.walked);
         let budget = self.options.budget_ms.map(Duration::from_millis);
-        let mut patience = Patience::new(budget.unwrap_or(THROTTLE));
-        let (mut told, mut looked) = (None::<Instant>, None::<Instant>);
-        loop {
+        let mut patience = Patience::new(budget.unwrap_or(ROWS));
+        let probe = parts.last().and_then(|part| walk.probe(&part.at));
+        let gauge = match gauge {
+            Some(gauge) => gauge,
+            None => gauge.insert(self.gauge(job, probe).await?),
+        };
+        let course = Course {
+            execution: self.record.id.clone(),
+            token: self.session.token().to_owned(),
+            phase: phase.phase,
+            step,
+            job,
+            walk,
+            several: parts.len() > 1,
+        };
+        let mut hands: Vec<Hand> = vec![Hand::own(job.batch_size())];
+        let (mut told, mut gently) = (None::<Instant>, None::<Instant>);
+        while parts.iter().any(|part| !part.done) {
             self.heed()?;
-            if looked.is_none_or(|at| at.elapsed() >= LAG_LOOK) {
-                let waits = Instant::now();
-                self.wait_for_standbys().await?;
-                idle += waits.elapsed();
-                looked = Some(Instant::now());
+            let held = self.held_back(step, gauge).await?;
+            if !held.is_zero() {
+                idle += held;
+                gently = Some(Instant::now());
             }
-            let started = Instant::now();
-            let batch = match self.batch(phase, step, job, &walk, &at, size.rows()).await {
-                Ok(batch) => batch,
-                Err(BatchError::Halt(halt)) => {
-                    if !matches!(halt, Halt::Lost(_)) {
-                        self.clear().await;
+            let alone = gently.is_some_and(|since| since.elapsed() < GENTLY);
+            let workers = if alone { 1 } else { self.workers() };
+            self.gather(&mut hands, workers.max(1), &parts, job).await;
+            let workers = u32::try_from(hands.len()).unwrap_or(u32::MAX);
+            let turned = Instant::now();
+            let stumbles = self.turn(&course, &mut hands, &mut parts).await;
+            let took = turned.elapsed();
+            let mut locked = false;
+            let mut halt = None;
+            for (number, stumble) in stumbles.into_iter().enumerate().rev() {
+                match stumble {
+                    None => {}
+                    Some(Stumble::Locked) => locked = true,
+                    Some(Stumble::Moved) => {
+                        parts = self.reread(step, parts).await?;
                     }
-                    return Err(halt);
+                    // Another one takes its part up again, from where the target says.
+                    Some(Stumble::Halt(Halt::Lost(why))) if number > 0 => {
+                        tracing::info!(%why, "a session of the walk was lost");
+                        hands.remove(number);
+                        parts = self.reread(step, parts).await?;
+                    }
+                    Some(Stumble::Halt(stop)) => halt = Some(stop),
                 }
-                Err(BatchError::Locked) => {
-                    self.clear().await;
-                    size.shrink();
-                    let waits = Instant::now();
-                    // Whoever writes the table may have the row.
-                    self.wait_for_lock(step, Lock::ShareRowExclusive, &mut patience)
-                        .await?;
-                    idle += waits.elapsed();
-                    continue;
-                }
-            };
-            let took = started.elapsed();
-            let rows = size.rows();
-            size.took(batch.walked, took);
-            patience = Patience::new(budget.unwrap_or(THROTTLE));
-            at = batch.next;
-            rate.walked(Instant::now(), at.walked);
-            if batch.last || told.is_none_or(|at| at.elapsed() >= TELL) {
-                told = Some(Instant::now());
-                self.tell(step, &at, &rate, rows, batch.last).await?;
             }
-            if batch.last {
-                if whole {
-                    self.measured.push(Took {
-                        statement: 0,
-                        time: begun.elapsed().saturating_sub(idle),
-                        rows: Some(at.walked),
-                    });
-                }
-                return Ok(());
+            if let Some(halt) = halt {
+                return Err(halt);
+            }
+            at = total(&parts);
+            rate.walked(Instant::now(), at.walked);
+            let last = parts.iter().all(|part| part.done);
+            if last || told.is_none_or(|at| at.elapsed() >= TELL) {
+                told = Some(Instant::now());
+                let rows = hands.first().map_or(0, Hand::rows);
+                self.tell(step, &at, &rate, (rows, gauge.pace(workers)), last)
+                    .await?;
+            }
+            if locked {
+                let waits = Instant::now();
+                // Whoever writes the table may have the row.
+                self.wait_for_lock(step, Lock::ShareRowExclusive, &mut patience)
+                    .await?;
+                idle += waits.elapsed();
+                continue;
+            }
+            patience = Patience::new(budget.unwrap_or(ROWS));
+            if last {
+                break;
             }
             let pause = self.pause(job, took);
             if !pause.is_zero() {
@@ -123,6 +166,91 @@ impl Run<'_> {
             }
             idle += Duration::from_millis(job.pause_ms());
         }
+        if course.several {
+            self.record_step(phase.phase, step, StepState::Done).await?;
+        }
+        if whole {
+            self.measured.push(Took {
+                statement: 0,
+                time: begun.elapsed().saturating_sub(idle),
+                rows: Some(at.walked),
+            });
+        }
+        Ok(())
+    }
+
+    /// How many sessions are wanted; none is one that rests as long as it works.
+    fn workers(&self) -> u32 {
+        self.control.workers().unwrap_or(self.options.workers)
+    }
+
+    /// Has as many hands as are wanted and have something to do, each at a part of its own. A
+    /// session that cannot be had is done without.
+    async fn gather(&mut self, hands: &mut Vec<Hand>, wanted: u32, parts: &[Part], job: Job<'_>) {
+        let left = parts.iter().filter(|part| !part.done).count();
+        hands.truncate((wanted as usize).min(left).max(1));
+        while hands.len() < (wanted as usize).min(left) {
+            match Hand::hired(self.target, &self.session.monitor, job.batch_size()).await {
+                Ok(hand) => hands.push(hand),
+                Err(error) => {
+                    tracing::info!(%error, "another session for the walk was not to be had");
+                    break;
+                }
+            }
+        }
+        for number in 0..hands.len() {
+            let taken: Vec<usize> = hands.iter().filter_map(|hand| hand.part).collect();
+            let Some(hand) = hands.get_mut(number) else {
+                continue;
+            };
+            let at_work = |part: usize| parts.get(part).is_some_and(|part| !part.done);
+            if hand.part.is_some_and(at_work) {
+                continue;
+            }
+            hand.part = (0..parts.len()).find(|part| at_work(*part) && !taken.contains(part));
+        }
+    }
+
+    /// Every hand does what fits into a turn, at the same time.
+    async fn turn(
+        &mut self,
+        course: &Course<'_>,
+        hands: &mut [Hand],
+        parts: &mut [Part],
+    ) -> Vec<Option<Stumble>> {
+        // Whoever asks for a rest after each batch gets it.
+        let alone = hands.len() == 1 || course.job.pause_ms() > 0;
+        let control = &self.control;
+        let deaf = self.undoing;
+        let mut own = Some(&mut self.session.link);
+        let mut free: Vec<Option<&mut Part>> = parts.iter_mut().map(Some).collect();
+        let work = hands.iter_mut().map(|hand| {
+            let part = hand
+                .part
+                .and_then(|part| free.get_mut(part))
+                .and_then(Option::take);
+            let lent = if hand.is_own() { own.take() } else { None };
+            async move {
+                match part {
+                    Some(part) => hand.turn(course, part, lent, alone, (control, deaf)).await,
+                    None => None,
+                }
+            }
+        });
+        join_all(work).await
+    }
+
+    /// The parts from the target, after one of them was not where it was thought to be.
+    async fn reread(&mut self, step: &Step, were: Vec<Part>) -> Result<Vec<Part>, Halt> {
+        let id = self.record.id.clone();
+        let parts = checkpoint::read(&mut self.session.link, &id, &step.id).await?;
+        if parts.len() == were.len() {
+            return Ok(parts);
+        }
+        Err(Halt::Error(super::record::ExecuteError::Records(format!(
+            "the checkpoints of step {} are not all there",
+            step.id
+        ))))
     }
 
     /// How the table is walked; fails where it cannot be.
@@ -178,100 +306,54 @@ impl Run<'_> {
         }
     }
 
-    /// The checkpoint to go on from; on the first time, one at the start, with the walk's end.
+    /// The parts to go on with; on the first time, at their beginnings.
     async fn begin_walk(
         &mut self,
         phase: &PhasePlan,
         step: &Step,
         job: Job<'_>,
         walk: &Walk,
-    ) -> Result<Checkpoint, Halt> {
+    ) -> Result<Vec<Part>, Halt> {
         let id = self.record.id.clone();
         let link = &mut self.session.link;
-        if let Some(at) = checkpoint::read(link, &id, &step.id).await? {
-            return Ok(at);
+        let found = checkpoint::read(link, &id, &step.id).await?;
+        if !found.is_empty() {
+            return Ok(found);
         }
-        let at = Checkpoint {
-            upper: walk.upper(link).await?,
-            total: walk.count(link, job).await?,
-            ..Checkpoint::default()
+        let upper = walk.upper(link).await?;
+        let rows = walk.count(link, job).await?;
+        let cuts = match &upper {
+            Some(upper) => {
+                let parts = (rows / self.options.part_rows.max(1)).min(PARTS);
+                walk.cuts(link, upper, parts).await?
+            }
+            None => Vec::new(),
         };
+        let mut ends: Vec<Option<Vec<String>>> = cuts.into_iter().map(Some).collect();
+        ends.push(upper);
+        let mut position = None;
+        let mut checkpoints = Vec::new();
+        for end in ends {
+            checkpoints.push(Checkpoint {
+                position: position.clone(),
+                upper: end.clone(),
+                total: if checkpoints.is_empty() { rows } else { 0 },
+                ..Checkpoint::default()
+            });
+            position = end;
+        }
+        let parts = parts(&step.id, checkpoints);
         loop {
             self.open_records().await?;
             let link = &mut self.session.link;
-            checkpoint::create(link, &id, phase.phase, &step.id, &at).await?;
+            for part in &parts {
+                checkpoint::create(link, &id, phase.phase, part).await?;
+            }
             ledger::set_step(link, &id, phase.phase, &step.id, StepState::Intent).await?;
             if self.close_records().await? {
-                return Ok(at);
+                return Ok(parts);
             }
         }
-    }
-
-    /// One batch: its rows, its checkpoint, and with the last one the record that the step is
-    /// done, in one transaction.
-    async fn batch(
-        &mut self,
-        phase: &PhasePlan,
-        step: &Step,
-        job: Job<'_>,
-        walk: &Walk,
-        at: &Checkpoint,
-        rows: u32,
-    ) -> Result<Batch, BatchError> {
-        let engine = self.session.link.engine();
-        let wait_ms = match job {
-            Job::Fill(_) => ROW_WAIT_MS,
-            Job::Copy(_) | Job::Compare(_) => COPY_WAIT_MS,
-        };
-        let begin = match (engine, job.past_triggers()) {
-            (Engine::PostgreSql, past) => format!(
-                "BEGIN; SET LOCAL lock_timeout = '{wait_ms}ms'; \
-                 SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = off{}",
-                if past {
-                    "; SET LOCAL bellows.backfill = 'on'"
-                } else {
-                    ""
-                }
-            ),
-            (Engine::MySql | Engine::MariaDb, past) => format!(
-                "SET SESSION innodb_lock_wait_timeout = 1, @bellows_bypass = {}; BEGIN",
-                if past { "1" } else { "NULL" }
-            ),
-            (Engine::Sqlite, true) => {
-                "BEGIN IMMEDIATE; INSERT INTO _bellows_bypass DEFAULT VALUES".to_owned()
-            }
-            (Engine::Sqlite, false) => "BEGIN IMMEDIATE".to_owned(),
-        };
-        self.session.link.raw(&begin).await?;
-        if engine.is_mysql_family() && !self.session.fence().await? {
-            return Err(BatchError::Halt(taken_over()));
-        }
-        let link = &mut self.session.link;
-        let batch = walk
-            .batch(link, at, rows)
-            .await
-            .map_err(|e| of_batch(&e, job))?;
-        if let Some(wrong) = batch.wrong {
-            return Err(BatchError::Halt(Halt::Fail(wrong)));
-        }
-        if job.past_triggers() && engine == Engine::Sqlite {
-            link.raw("DELETE FROM _bellows_bypass").await?;
-        }
-        let id = self.record.id.clone();
-        let token = self.session.token().to_owned();
-        let link = &mut self.session.link;
-        if !checkpoint::write(link, &token, &id, &step.id, &batch.next).await? {
-            return Err(BatchError::Halt(taken_over()));
-        }
-        if batch.last {
-            ledger::set_step(link, &id, phase.phase, &step.id, StepState::Done).await?;
-        }
-        link.raw(match engine {
-            Engine::PostgreSql | Engine::Sqlite => "COMMIT",
-            Engine::MySql | Engine::MariaDb => "COMMIT; SET @bellows_bypass = NULL",
-        })
-        .await?;
-        Ok(batch)
     }
 
     /// Tells how far it is.
@@ -280,7 +362,7 @@ impl Run<'_> {
         step: &Step,
         at: &Checkpoint,
         rate: &Rate,
-        batch: u32,
+        (batch, pace): (u32, Pace),
         last: bool,
     ) -> Result<(), Halt> {
         let total = if last {
@@ -302,84 +384,23 @@ impl Run<'_> {
                 (per_second > 0.0).then(|| (left as f64 / per_second * 1000.0) as u64)
             },
             batch,
+            pace,
         })
         .await
     }
 
-    /// The rest after a batch. SQLite's other writers only look again from time to time whether
+    /// The rest after a turn. SQLite's other writers only look again from time to time whether
     /// the file is free, so they need a gap to find.
     fn pause(&self, job: Job<'_>, took: Duration) -> Duration {
         let asked = Duration::from_millis(job.pause_ms());
+        let asked = if self.workers() == 0 {
+            asked.max(took)
+        } else {
+            asked
+        };
         match self.session.link.engine() {
             Engine::PostgreSql | Engine::MySql | Engine::MariaDb => asked,
             Engine::Sqlite => asked.max(took / 4).max(Duration::from_millis(2)),
-        }
-    }
-
-    /// Waits while a standby is too far behind.
-    async fn wait_for_standbys(&mut self) -> Result<(), Halt> {
-        let (Engine::PostgreSql, Some(most_ms)) =
-            (self.session.link.engine(), self.options.max_lag_ms)
-        else {
-            return Ok(());
-        };
-        let started = Instant::now();
-        let mut told = false;
-        loop {
-            let lag_ms = match self.session.monitor.lag_ms().await {
-                Ok(lag) => lag.unwrap_or(0),
-                Err(error) => {
-                    tracing::debug!(%error, "the standbys' lag could not be seen");
-                    0
-                }
-            };
-            if lag_ms <= most_ms {
-                return Ok(());
-            }
-            if started.elapsed() > THROTTLE {
-                return Err(Halt::Stop(
-                    StopReason::Throttle,
-                    format!("a standby stays {lag_ms} ms behind, more than {most_ms} ms"),
-                ));
-            }
-            if !told {
-                told = true;
-                self.emit(EventKind::Notice {
-                    message: format!(
-                        "held back: a standby is {lag_ms} ms behind, more than {most_ms} ms"
-                    ),
-                })
-                .await?;
-            }
-            self.rest(Duration::from_millis(500)).await?;
-        }
-    }
-}
-
-/// Why a batch was not had.
-enum BatchError {
-    /// A row was locked, or a deadlock was resolved against it: try again.
-    Locked,
-    /// Anything else.
-    Halt(Halt),
-}
-
-/// Of the records around a batch.
-impl From<sqlx::Error> for BatchError {
-    fn from(error: sqlx::Error) -> Self {
-        named(&error, "the checkpoint of a batch")
-    }
-}
-
-fn of_batch(error: &sqlx::Error, job: Job<'_>) -> BatchError {
-    named(error, job.batch_words())
-}
-
-fn named(error: &sqlx::Error, what: &str) -> BatchError {
-    match fault(error) {
-        Fault::Lock => BatchError::Locked,
-        Fault::Lost | Fault::Disk | Fault::Cancelled | Fault::Statement => {
-            BatchError::Halt(of_plan(error, what))
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Pause and cancel, and the end of who stands in the way, from whoever watches to whoever runs.
+//! Pause, cancel, faster, slower, and the end of who stands in the way, from whoever watches to
+//! whoever runs.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -26,6 +27,9 @@ pub enum Wish {
     /// Stop, and take the phase back.
     Cancel,
 }
+
+/// The most sessions that walk a table at the same time.
+pub const WORKERS: u32 = 8;
 
 /// A person wants a session to be ended that stands in the way of a lock.
 #[derive(Debug)]
@@ -66,19 +70,24 @@ const HEARD: Duration = Duration::from_secs(5);
 
 /// The end that asks.
 #[derive(Clone, Debug)]
-pub struct ControlSender(watch::Sender<Wish>, Evictions);
+pub struct ControlSender(watch::Sender<Wish>, Evictions, watch::Sender<Option<u32>>);
 
 /// The end that listens.
 #[derive(Clone, Debug)]
-pub struct ControlReceiver(watch::Receiver<Wish>, Evictions);
+pub struct ControlReceiver(
+    watch::Receiver<Wish>,
+    Evictions,
+    watch::Receiver<Option<u32>>,
+);
 
 /// A pair for one run.
 pub fn control() -> (ControlSender, ControlReceiver) {
     let (sender, receiver) = watch::channel(Wish::Run);
     let evictions = Evictions::default();
+    let (speed, wanted) = watch::channel(None);
     (
-        ControlSender(sender, evictions.clone()),
-        ControlReceiver(receiver, evictions),
+        ControlSender(sender, evictions.clone(), speed),
+        ControlReceiver(receiver, evictions, wanted),
     )
 }
 
@@ -115,6 +124,12 @@ impl ControlSender {
         // Who is not listened to any more is passed over by the run.
         tokio::time::timeout(HEARD, told).await.ok()?.ok()
     }
+
+    /// Have so many sessions walk large tables at the same time; 0 is one that rests as long as it
+    /// works. Takes effect after the batches in hand.
+    pub fn set_workers(&self, workers: u32) {
+        self.2.send_replace(Some(workers.min(WORKERS)));
+    }
 }
 
 impl ControlReceiver {
@@ -128,6 +143,11 @@ impl ControlReceiver {
         let mut all: Vec<Eviction> = open(&self.1).drain(..).collect();
         all.retain(|eviction| !eviction.answer.is_closed());
         all
+    }
+
+    /// The sessions that a person wants at work; `None` where nobody has said.
+    pub fn workers(&self) -> Option<u32> {
+        *self.2.borrow()
     }
 
     /// Rests for that long, or until something else than running is wanted.

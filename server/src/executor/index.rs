@@ -255,6 +255,7 @@ fn told(step: &Step, last: Option<&BuildProgress>, now: &BuildProgress) -> Vec<E
             rate: 0.0,
             left_ms: None,
             batch: 0,
+            pace: Default::default(),
         });
     }
     events

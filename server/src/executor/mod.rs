@@ -3,8 +3,10 @@
 
 mod backfill;
 mod backup;
+mod batch;
 mod birth;
 mod blockers;
+mod brake;
 mod check;
 mod checkpoint;
 mod control;
@@ -12,6 +14,7 @@ mod ddl;
 mod drift;
 mod forecast;
 mod halt;
+mod hands;
 mod index;
 mod job;
 mod lease;
@@ -30,7 +33,9 @@ mod session;
 mod shadow;
 mod shadow_mysql;
 mod shadow_sqlite;
+mod signals;
 mod steps;
+mod throttle;
 mod undo;
 mod walk;
 mod walk_mysql;
@@ -51,7 +56,7 @@ pub use backup::{
 };
 pub use birth::{open, planning_schema};
 pub use check::{Verdict, verify};
-pub use control::{ControlReceiver, ControlSender, EventSink, Evicted, Wish, control};
+pub use control::{ControlReceiver, ControlSender, EventSink, Evicted, WORKERS, Wish, control};
 pub use forecast::forecast;
 pub use left::{Found, LeftBehind, Unfinished, left_behind};
 pub use measure::{Held, facts, facts_if_any, held};

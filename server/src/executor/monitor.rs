@@ -1,7 +1,8 @@
 //! The second connection of a run on a server: it watches and cancels while the first one works
 //! or waits.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bellows::document::Engine;
@@ -17,6 +18,8 @@ use crate::target::{Arg, Link, Row, Target, TargetError, ours};
 pub(super) struct Monitor {
     target: Target,
     link: Arc<tokio::sync::Mutex<Option<Link>>>,
+    /// The server's process ids of the run's sessions, which count for no load of others.
+    own: Arc<Mutex<BTreeSet<i32>>>,
 }
 
 /// How far a concurrent index build is.
@@ -37,7 +40,32 @@ impl Monitor {
         Self {
             target: target.clone(),
             link: Arc::default(),
+            own: Arc::default(),
         }
+    }
+
+    /// That session is the run's own.
+    pub(super) fn claim(&self, pid: Option<i32>) {
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        own.extend(pid);
+    }
+
+    /// So is this one.
+    pub(super) async fn claim_session(&self, link: &mut Link) -> Result<(), TargetError> {
+        let sql = match link.engine() {
+            Engine::PostgreSql => "SELECT pg_backend_pid()::bigint",
+            Engine::MySql | Engine::MariaDb => "SELECT CAST(connection_id() AS signed)",
+            Engine::Sqlite => return Ok(()),
+        };
+        let pid = link.fetch_one(sql, &[]).await?.int(0)?;
+        self.claim(pid.and_then(|pid| i32::try_from(pid).ok()));
+        Ok(())
+    }
+
+    /// The run's own sessions, past ones too.
+    pub(super) fn own(&self) -> Vec<i32> {
+        let own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        own.iter().copied().collect()
     }
 
     /// Asks over the monitoring connection; one that broke is made anew the next time.
@@ -240,21 +268,6 @@ impl Monitor {
             tuples: (count(row, 3)?, count(row, 4)?),
             waits_for: row.int(5)?.filter(|pid| *pid > 0),
         }))
-    }
-
-    /// The replay lag of the slowest standby, in milliseconds, as far as it is to be seen.
-    pub(super) async fn lag_ms(&self) -> Result<Option<u64>, TargetError> {
-        let rows = self
-            .ask(
-                "SELECT (max(extract(epoch from replay_lag)) * 1000)::bigint
-                 FROM pg_stat_replication",
-                &[],
-            )
-            .await?;
-        match rows.first() {
-            Some(row) => Ok(row.int(0)?.and_then(|ms| u64::try_from(ms).ok())),
-            None => Ok(None),
-        }
     }
 
     /// Whether a fresh session can run plpgsql: after an upgrade of the server's package under a

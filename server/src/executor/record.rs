@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use bellows::plan::Plan;
-use bellows::run::{ExecutionState, PhaseState, StopReason};
+use bellows::run::{ExecutionState, PhaseState, StopReason, Throttle};
 use bellows::schema::Schema;
 
 use crate::backup::BackupError;
@@ -144,8 +144,15 @@ pub struct RunOptions {
     pub timeout_ms: Option<u64>,
     /// How long to try for a lost connection, in ms.
     pub reconnect_ms: u64,
-    /// A standby's replay lag above which batches wait, in ms; absent: never.
-    pub max_lag_ms: Option<u64>,
+    /// From where on the target's signals hold batches back.
+    pub throttle: Throttle,
+    /// How long they may, in ms; then the run stops where it can go on.
+    pub throttle_ms: u64,
+    /// Sessions that walk a large table at the same time, where nobody wants another number while it
+    /// runs; 0 is one that rests as long as it works.
+    pub workers: u32,
+    /// Rows of a part of a walk, each of which one session walks.
+    pub part_rows: u64,
     /// What a person said about a statement of which nobody can know whether it took effect.
     pub unknown: Unknown,
     /// The backup to take before the phase's first statement; absent: none.
@@ -171,7 +178,10 @@ impl RunOptions {
             budget_ms: None,
             timeout_ms: None,
             reconnect_ms: 60_000,
-            max_lag_ms: Some(10_000),
+            throttle: Throttle::default(),
+            workers: 1,
+            part_rows: 50_000,
+            throttle_ms: 3_600_000,
             unknown: Unknown::Ask,
             backup: None,
         }

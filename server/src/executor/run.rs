@@ -1,10 +1,11 @@
 //! The driver of a run: forward through a phase, or back through what was done, whatever happens
 //! to the connection in between.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use bellows::plan::{Action, PhasePlan, Step};
-use bellows::run::{EventKind, ExecutionState, FinalStatus, PhaseState, StopReason};
+use bellows::run::{EventKind, ExecutionState, FinalStatus, PhaseState, Signal, StopReason};
 
 use super::birth::{self, find};
 use super::control::{ControlReceiver, EventSink, Wish};
@@ -14,6 +15,7 @@ use super::ledger::{self, Ending, StepState, Undo};
 use super::measure::Took;
 use super::record::{ExecuteError, ExecutionRecord, Outcome, RunOptions};
 use super::session::Session;
+use super::throttle::Gauge;
 use super::{check, drift};
 use crate::target::Target;
 
@@ -36,6 +38,10 @@ pub(super) struct Run<'a> {
     pub(super) measured: Vec<Took>,
     /// The phase in hand, for what is told about a stop.
     pub(super) phase: u32,
+    /// Whoever looks at the target for a step whose connection was lost.
+    pub(super) gauge: Option<(String, Gauge)>,
+    /// Signals that cannot be seen here, and of which that was told.
+    pub(super) hidden: BTreeSet<Signal>,
 }
 
 /// What a run is to do.
@@ -68,6 +74,8 @@ impl<'a> Run<'a> {
             clocked: Default::default(),
             measured: Vec::new(),
             phase: 0,
+            gauge: None,
+            hidden: BTreeSet::new(),
         }
     }
 

@@ -68,7 +68,13 @@ impl Drop for Held {
 }
 
 /// A task that ends with its holder.
-struct Ending(JoinHandle<()>);
+pub(super) struct Ending(JoinHandle<()>);
+
+impl Ending {
+    pub(super) fn new(task: JoinHandle<()>) -> Self {
+        Self(task)
+    }
+}
 
 impl Drop for Ending {
     fn drop(&mut self) {
@@ -180,36 +186,7 @@ impl Session {
     /// Asks, inside a transaction, whether the lease is still ours, and keeps it so until the
     /// transaction ends.
     pub(super) async fn fence(&mut self) -> Result<bool, sqlx::Error> {
-        let token = [self.token.as_str().into()];
-        match self.link.engine() {
-            Engine::PostgreSql => Ok(self
-                .link
-                .fetch_optional(
-                    "SELECT 1::bigint FROM bellows.lease WHERE token = $1 FOR KEY SHARE",
-                    &token,
-                )
-                .await?
-                .is_some()),
-            // The lock stays on the index alone: heartbeats, which change nothing that it holds, pass,
-            // and whoever takes the lease over waits.
-            Engine::MySql | Engine::MariaDb => Ok(self
-                .link
-                .fetch_optional(
-                    "SELECT token FROM _bellows_lease FORCE INDEX (one) WHERE one = 1
-                     LOCK IN SHARE MODE",
-                    &[],
-                )
-                .await?
-                .map_or(Ok(None), |row| row.text(0))?
-                .is_some_and(|token| token == self.token)),
-            Engine::Sqlite => {
-                let sql = ours(
-                    Engine::Sqlite,
-                    "UPDATE {b}lease SET heartbeat = {now} WHERE token = $1",
-                );
-                Ok(self.link.execute(&sql, &token).await? == 1)
-            }
-        }
+        fence(&mut self.link, &self.token).await
     }
 
     /// The token, for statements that fence by themselves.
@@ -219,59 +196,8 @@ impl Session {
 
     /// Settings of the very connection that runs the statements.
     async fn prepare(&mut self) -> Result<(), ExecuteError> {
-        match self.link.engine() {
-            Engine::PostgreSql => {
-                self.link
-                    .raw(
-                        "SET lock_timeout = 0; SET statement_timeout = 0;
-                         SET idle_in_transaction_session_timeout = 0;
-                         SET default_transaction_read_only = off;
-                         SET default_transaction_isolation = 'read committed';
-                         SET datestyle = 'ISO'; SET plan_cache_mode = force_custom_plan",
-                    )
-                    .await?;
-                let row = self
-                    .link
-                    .fetch_one(
-                        "SELECT pg_backend_pid()::bigint,
-                                current_setting('server_version_num')::bigint",
-                        &[],
-                    )
-                    .await?;
-                self.pid = row.int(0)?.and_then(|pid| i32::try_from(pid).ok());
-                if row.int(1)? >= Some(140_000) {
-                    // A backend whose client was killed would go on to the end of its statement.
-                    // Not every platform can look, and then this is refused.
-                    if let Err(error) = self
-                        .link
-                        .raw("SET client_connection_check_interval = '1s'")
-                        .await
-                    {
-                        if fault(&error) == Fault::Lost {
-                            return Err(error.into());
-                        }
-                        tracing::debug!(%error, "the server cannot look after its client");
-                    }
-                }
-            }
-            Engine::MySql | Engine::MariaDb => {
-                let unlimited = match self.link.engine() {
-                    Engine::MariaDb => "max_statement_time",
-                    Engine::PostgreSql | Engine::MySql | Engine::Sqlite => "max_execution_time",
-                };
-                self.link
-                    .raw(&format!(
-                        "SET SESSION {unlimited} = 0, wait_timeout = 86400; {UNLIMITED_WAITS}"
-                    ))
-                    .await?;
-                let row = self
-                    .link
-                    .fetch_one("SELECT CAST(connection_id() AS signed)", &[])
-                    .await?;
-                self.pid = row.int(0)?.and_then(|pid| i32::try_from(pid).ok());
-            }
-            Engine::Sqlite => {}
-        }
+        self.pid = prepare(&mut self.link).await?;
+        self.monitor.claim(self.pid);
         Ok(())
     }
 
@@ -435,4 +361,100 @@ impl Session {
             }
         })))
     }
+}
+
+/// Asks over a connection, inside a transaction, whether the lease of that token still stands, and
+/// keeps it so until the transaction ends.
+pub(super) async fn fence(link: &mut Link, token: &str) -> Result<bool, sqlx::Error> {
+    let own = [token.into()];
+    match link.engine() {
+        Engine::PostgreSql => Ok(link
+            .fetch_optional(
+                "SELECT 1::bigint FROM bellows.lease WHERE token = $1 FOR KEY SHARE",
+                &own,
+            )
+            .await?
+            .is_some()),
+        // The lock stays on the index alone: heartbeats, which change nothing that it holds, pass,
+        // and whoever takes the lease over waits.
+        Engine::MySql | Engine::MariaDb => Ok(link
+            .fetch_optional(
+                "SELECT token FROM _bellows_lease FORCE INDEX (one) WHERE one = 1
+                 LOCK IN SHARE MODE",
+                &[],
+            )
+            .await?
+            .map_or(Ok(None), |row| row.text(0))?
+            .is_some_and(|found| found == token)),
+        Engine::Sqlite => {
+            let sql = ours(
+                Engine::Sqlite,
+                "UPDATE {b}lease SET heartbeat = {now} WHERE token = $1",
+            );
+            Ok(link.execute(&sql, &own).await? == 1)
+        }
+    }
+}
+
+/// Ends a transaction that went wrong; there may be none.
+pub(super) fn clear(engine: Engine) -> &'static str {
+    match engine {
+        Engine::PostgreSql | Engine::Sqlite => "ROLLBACK",
+        // The variable lets batches past dual-write triggers.
+        Engine::MySql | Engine::MariaDb => "ROLLBACK; SET @bellows_bypass = NULL",
+    }
+}
+
+/// Settings of a connection that does a run's work. Gives the server's process id for it.
+pub(super) async fn prepare(link: &mut Link) -> Result<Option<i32>, ExecuteError> {
+    let mut pid = None;
+    match link.engine() {
+        Engine::PostgreSql => {
+            link.raw(
+                "SET lock_timeout = 0; SET statement_timeout = 0;
+                     SET idle_in_transaction_session_timeout = 0;
+                     SET default_transaction_read_only = off;
+                     SET default_transaction_isolation = 'read committed';
+                     SET datestyle = 'ISO'; SET plan_cache_mode = force_custom_plan",
+            )
+            .await?;
+            let row = link
+                .fetch_one(
+                    "SELECT pg_backend_pid()::bigint,
+                            current_setting('server_version_num')::bigint",
+                    &[],
+                )
+                .await?;
+            pid = row.int(0)?.and_then(|pid| i32::try_from(pid).ok());
+            if row.int(1)? >= Some(140_000) {
+                // A backend whose client was killed would go on to the end of its statement.
+                // Not every platform can look, and then this is refused.
+                if let Err(error) = link
+                    .raw("SET client_connection_check_interval = '1s'")
+                    .await
+                {
+                    if fault(&error) == Fault::Lost {
+                        return Err(error.into());
+                    }
+                    tracing::debug!(%error, "the server cannot look after its client");
+                }
+            }
+        }
+        Engine::MySql | Engine::MariaDb => {
+            let unlimited = match link.engine() {
+                Engine::MariaDb => "max_statement_time",
+                Engine::PostgreSql | Engine::MySql | Engine::Sqlite => "max_execution_time",
+            };
+            link.raw(&format!(
+                "SET SESSION {unlimited} = 0, wait_timeout = 86400; {UNLIMITED_WAITS}"
+            ))
+            .await?;
+            let row = link
+                .fetch_one("SELECT CAST(connection_id() AS signed)", &[])
+                .await?;
+            pid = row.int(0)?.and_then(|pid| i32::try_from(pid).ok());
+        }
+        Engine::Sqlite => {}
+    }
+    Ok(pid)
 }

@@ -15,6 +15,7 @@ use super::locks::{PAUSES, Patience};
 use super::measure;
 use super::record::Unknown;
 use super::run::{Run, taken_over};
+use super::session::clear;
 use crate::target::{Fault, fault};
 
 impl Run<'_> {
@@ -63,11 +64,7 @@ impl Run<'_> {
 
     /// Ends a transaction that went wrong; there may be none.
     pub(super) async fn clear(&mut self) {
-        let sql = match self.session.link.engine() {
-            Engine::PostgreSql | Engine::Sqlite => "ROLLBACK",
-            // The variable lets batches past dual-write triggers.
-            Engine::MySql | Engine::MariaDb => "ROLLBACK; SET @bellows_bypass = NULL",
-        };
+        let sql = clear(self.session.link.engine());
         if let Err(error) = self.session.link.raw(sql).await {
             tracing::debug!(%error, "nothing was rolled back");
         }

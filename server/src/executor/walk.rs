@@ -3,8 +3,8 @@
 use bellows::document::Engine;
 use bellows::plan::{TableCopy, WalkKey};
 
-use super::backfill::Batch;
-use super::checkpoint::Checkpoint;
+use super::batch::Batch;
+use super::checkpoint::{Checkpoint, Part};
 use super::job::Job;
 use super::shadow::{Comparison, copy_sql};
 use super::{shadow_mysql, shadow_sqlite, walk_mysql};
@@ -15,6 +15,19 @@ const COUNTED_BYTES: i64 = 64 << 20;
 
 /// Bytes of a page.
 const PAGE: i64 = 8192;
+
+/// The pages that a walk's cuts are taken from.
+const SAMPLED_PAGES: f64 = 400.0;
+
+/// The condition of rows with work left, so that it bounds no search: along the key is the only
+/// way that does not get longer, and an index of the column that is filled must not look better to
+/// a planner who knows nothing of the table.
+fn pending(engine: Engine, sql: &str) -> String {
+    match engine {
+        Engine::PostgreSql => format!("({sql}) IS TRUE"),
+        Engine::MySql | Engine::MariaDb | Engine::Sqlite => format!("({sql})"),
+    }
+}
 
 /// How a table is walked.
 pub(super) struct Walk {
@@ -79,7 +92,7 @@ impl Walk {
         let work = match job {
             Job::Fill(fill) => Work::Fill {
                 update: format!("UPDATE {} SET {}", fill.table_sql, fill.set_sql),
-                pending: fill.pending_sql.clone(),
+                pending: pending(engine, &fill.pending_sql),
             },
             Job::Copy(copy) if engine.is_mysql_family() => {
                 let by_row = shadow_mysql::goes_by_row(link, copy).await?;
@@ -126,6 +139,26 @@ impl Walk {
             Some(row) => Ok(Some(self.literals(row)?)),
             None => Ok(None),
         }
+    }
+
+    /// A small read of the table: the row with the last key of the walk, where there is one.
+    pub(super) fn probe(&self, at: &Checkpoint) -> Option<String> {
+        let row = match &self.along {
+            Along::Key(_) => self.compare_each(at.upper.as_ref()?),
+            Along::Pages => "ctid = '(0,1)'::tid".to_owned(),
+        };
+        Some(format!("SELECT 1 FROM {} WHERE {row}", self.table))
+    }
+
+    /// `a = 1 AND b = 2`.
+    fn compare_each(&self, literals: &[String]) -> String {
+        let parts: Vec<String> = self
+            .columns()
+            .iter()
+            .zip(literals)
+            .map(|((name, _), literal)| format!("{name} = {literal}"))
+            .collect();
+        parts.join(" AND ")
     }
 
     /// Rows to walk: exact where that is cheap, else as the statistics estimate.
@@ -175,14 +208,60 @@ impl Walk {
         Ok(rows.and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
     }
 
-    /// Does the next batch, inside the caller's transaction.
+    /// Keys that cut the walk into about so many parts: each part ends with one, and the last one
+    /// with the walk. None where it goes on a way that cannot be cut.
+    ///
+    /// They are taken from a sample of the pages, which is had quickly from every table, analysed
+    /// or not, whatever its key.
+    pub(super) async fn cuts(
+        &self,
+        link: &mut Link,
+        upper: &[String],
+        parts: u64,
+    ) -> Result<Vec<Vec<String>>, sqlx::Error> {
+        if self.engine != Engine::PostgreSql || parts < 2 || self.columns().is_empty() {
+            return Ok(Vec::new());
+        }
+        let pages = link
+            .fetch_one(
+                "SELECT (greatest(pg_relation_size(to_regclass($1)),
+                                  (SELECT sum(pg_relation_size(relid))
+                                   FROM pg_partition_tree(to_regclass($1)))) / $2)::bigint",
+                &[self.table.as_str().into(), PAGE.into()],
+            )
+            .await?
+            .int(0)?
+            .unwrap_or(0)
+            .max(1);
+        let percent = (SAMPLED_PAGES * 100.0 / pages as f64).min(100.0);
+        let names = self.names();
+        let sql = format!(
+            "SELECT {} FROM (SELECT {names}, row_number() OVER (ORDER BY {names}) AS \"bellows n\",
+                    count(*) OVER () AS \"bellows of\"
+                FROM {} TABLESAMPLE SYSTEM ({percent}) WHERE {}) sample
+             WHERE \"bellows n\" % greatest(\"bellows of\" / {parts}, 1) = 0 ORDER BY {names}",
+            self.texts(),
+            self.table,
+            self.compare("<", upper)
+        );
+        let rows = link.raw_rows(&sql).await?;
+        rows.iter().map(|row| self.literals(row)).collect()
+    }
+
+    /// Does the next batch, inside the caller's transaction, which `begin` begins where it is not
+    /// empty: the first query takes it along.
     pub(super) async fn batch(
         &self,
         link: &mut Link,
-        at: &Checkpoint,
+        part: &Part,
         rows: u32,
+        begin: &str,
     ) -> Result<Batch, sqlx::Error> {
+        let at = &part.at;
         let Some(upper) = &at.upper else {
+            if !begin.is_empty() {
+                link.raw(begin).await?;
+            }
             // The table was empty. Its copy must be, too.
             let done = match &self.work {
                 Work::Compare(_) => self.range(link, None, None).await?,
@@ -196,25 +275,30 @@ impl Walk {
             });
         };
         match &self.along {
-            Along::Key(_) => self.key_batch(link, at, upper, rows).await,
-            Along::Pages => self.page_batch(link, at, upper, rows).await,
+            Along::Key(_) => self.key_batch(link, part, upper, (rows, begin)).await,
+            Along::Pages => {
+                link.raw(begin).await?;
+                self.page_batch(link, at, upper, rows).await
+            }
         }
     }
 
     async fn key_batch(
         &self,
         link: &mut Link,
-        at: &Checkpoint,
+        part: &Part,
         upper: &[String],
-        rows: u32,
+        (rows, begin): (u32, &str),
     ) -> Result<Batch, sqlx::Error> {
+        let at = &part.at;
         let from = match &at.position {
             Some(position) => format!("{} AND ", self.compare(">", position)),
             None => String::new(),
         };
         let names = self.names();
         let boundary = format!(
-            "SELECT {} FROM {} WHERE {from}{} ORDER BY {names} LIMIT 1 OFFSET {}",
+            "{begin}{}SELECT {} FROM {} WHERE {from}{} ORDER BY {names} LIMIT 1 OFFSET {}",
+            if begin.is_empty() { "" } else { "; " },
             self.texts(),
             self.table,
             self.compare("<=", upper),
@@ -240,7 +324,9 @@ impl Walk {
             .range(
                 link,
                 at.position.as_deref(),
-                Some(&to).filter(|_| !last).map(Vec::as_slice),
+                Some(&to)
+                    .filter(|_| !(last && part.open))
+                    .map(Vec::as_slice),
             )
             .await?;
         Ok(Batch {
@@ -288,7 +374,7 @@ impl Walk {
         let range = names(&own);
         match &self.work {
             Work::Fill { update, pending } => {
-                let sql = format!("{update} WHERE {range} AND ({pending})");
+                let sql = format!("{update} WHERE {range} AND {pending}");
                 Ok(Done {
                     changed: link.raw(&sql).await?,
                     wrong: None,
@@ -338,7 +424,7 @@ impl Walk {
         let range = format!("ctid >= '({from},0)'::tid AND ctid < '({to},0)'::tid");
         let changed = match &self.work {
             Work::Fill { update, pending } => {
-                link.raw(&format!("{update} WHERE {range} AND ({pending})"))
+                link.raw(&format!("{update} WHERE {range} AND {pending}"))
                     .await?
             }
             // Rows change their place on the pages: only a key leads to all of them.

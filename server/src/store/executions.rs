@@ -216,6 +216,8 @@ pub async fn advance(tx: &mut Tx, id: &str, event: &EventKind, at: i64) -> Store
         | EventKind::LockWaiting { .. }
         | EventKind::BlockerEnded { .. }
         | EventKind::Progress { .. }
+        | EventKind::Throttled { .. }
+        | EventKind::Released { .. }
         | EventKind::CheckPassed { .. }
         | EventKind::CheckFailed { .. }
         | EventKind::BackupProgress { .. }
@@ -259,6 +261,8 @@ pub async fn advance(tx: &mut Tx, id: &str, event: &EventKind, at: i64) -> Store
         | EventKind::LockWaiting { .. }
         | EventKind::BlockerEnded { .. }
         | EventKind::Progress { .. }
+        | EventKind::Throttled { .. }
+        | EventKind::Released { .. }
         | EventKind::CheckPassed { .. }
         | EventKind::CheckFailed { .. }
         | EventKind::Stopped { .. }

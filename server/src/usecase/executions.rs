@@ -400,6 +400,8 @@ impl ExecutionBackend for RequestBackend {
         let action = match control {
             Control::Pause => "execution.pause",
             Control::Resume => "execution.resume",
+            Control::Faster => "execution.faster",
+            Control::Slower => "execution.slower",
             Control::Cancel => "execution.cancel",
             Control::RollBack => "execution.roll_back",
         };
@@ -421,6 +423,31 @@ impl ExecutionBackend for RequestBackend {
                 if !self.state.runs.pause(&id) {
                     return Err(conflict("It came to its end at this moment."));
                 }
+                Ok(())
+            }
+            Control::Faster | Control::Slower => {
+                if !live {
+                    return Err(conflict("It does not run."));
+                }
+                let faster = control == Control::Faster;
+                let Some((before, workers)) = self.state.runs.step(&id, faster) else {
+                    return Err(conflict("It came to its end at this moment."));
+                };
+                if before == workers {
+                    return Err(conflict(if faster {
+                        "It is as fast as it can be."
+                    } else {
+                        "It is as slow as it can be; pause it."
+                    }));
+                }
+                let detail = json!({
+                    "migration": execution.name,
+                    "phase": execution.phase,
+                    "sessionsBefore": before,
+                    "sessions": workers,
+                });
+                record(self.store(), &self.actor, entry.detail(detail)).await?;
+                self.state.runs.set_workers(&id, workers);
                 Ok(())
             }
             Control::Cancel if live => {

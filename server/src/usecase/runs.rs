@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bellows::run::{EventKind, ExecutionState, StopReason};
+use bellows::run::{EventKind, ExecutionState, StopReason, Throttle};
 use bellows_app::backend::Answer;
 use futures::FutureExt;
 use serde_json::json;
@@ -21,8 +21,8 @@ use crate::executor::{
     self, BackupOrder, ControlReceiver, ControlSender, Evicted, ExecuteError, Outcome, RunOptions,
 };
 use crate::state::AppState;
-use crate::store::Stored;
 use crate::store::executions::{self, ExecutionRecord, Intent, PhaseProgress};
+use crate::store::{Stored, environments, targets};
 use crate::target::Target;
 
 /// A server that stops waits so long for its runs to come to rest.
@@ -44,6 +44,8 @@ struct Run {
     control: ControlSender,
     /// A person paused it, so that a restart does not go on with it by itself.
     by_person: bool,
+    /// Sessions that are to be at work on a large table.
+    workers: u32,
 }
 
 /// Why a run is begun.
@@ -115,6 +117,27 @@ impl Runs {
         control.end_blocker(pid, by).await
     }
 
+    /// How many sessions are to be at work on a large table, and how many with a step up or down;
+    /// `None` where there is no run.
+    pub fn step(&self, id: &str, faster: bool) -> Option<(u32, u32)> {
+        let map = self.map();
+        let before = map.get(id)?.workers;
+        let after = if faster {
+            (before + 1).min(executor::WORKERS)
+        } else {
+            before.saturating_sub(1)
+        };
+        Some((before, after))
+    }
+
+    /// Has so many at work after the batches in hand.
+    pub fn set_workers(&self, id: &str, workers: u32) {
+        if let Some(run) = self.map().get_mut(id) {
+            run.workers = workers;
+            run.control.set_workers(workers);
+        }
+    }
+
     fn pause_all(&self) {
         for run in self.map().values() {
             run.control.pause();
@@ -146,6 +169,7 @@ pub fn begin(
                 name: record.name.clone(),
                 control: sender,
                 by_person: false,
+                workers: RunOptions::new(&state.owner).workers,
             },
         );
     }
@@ -179,7 +203,18 @@ async fn run(
     target: &Target,
     control: ControlReceiver,
 ) -> Result<Outcome, ExecuteError> {
-    let mut options = RunOptions::new(&state.owner);
+    let throttle = match throttle(state, record).await {
+        Ok(throttle) => throttle,
+        Err(error) => {
+            return Err(ExecuteError::Records(format!(
+                "the environment's limits could not be read from the store: {error}"
+            )));
+        }
+    };
+    let mut options = RunOptions {
+        throttle,
+        ..RunOptions::new(&state.owner)
+    };
     let events = &state.events;
     match &record.intent {
         Some(Intent::Phase { phase, by, backup }) => {
@@ -197,6 +232,17 @@ async fn run(
         }
         None => Err(ExecuteError::NothingToRollBack(record.id.clone())),
     }
+}
+
+/// From where on signals of the target hold its batches back: its environment's limits.
+async fn throttle(state: &AppState, record: &ExecutionRecord) -> Stored<Throttle> {
+    let mut tx = state.store.read().await?;
+    let id = record.target_id.as_deref().unwrap_or_default();
+    let Some(target) = targets::by_id(&mut tx, id).await? else {
+        return Ok(Throttle::default());
+    };
+    let policy = environments::policy(&mut tx, &target.environment).await?;
+    Ok(policy.unwrap_or_default().throttle)
 }
 
 /// How a task ended.

@@ -283,9 +283,21 @@ async fn a_run_is_paused_resumed_and_loses_nothing() {
             .any(|event| matches!(event.event, EventKind::Progress { .. }))
     };
     until(&engineer, &id, begun).await;
+    for control in [Control::Faster, Control::Slower, Control::Slower] {
+        engineer.control(id.clone(), control).await.unwrap();
+    }
+    let slowest = engineer
+        .control(id.clone(), Control::Slower)
+        .await
+        .unwrap_err();
+    assert_eq!(slowest.code, ErrorCode::Conflict);
     engineer.control(id.clone(), Control::Pause).await.unwrap();
     let paused = until_state(&app, &id, ExecutionState::Paused).await;
     told_as_it_is(&paused);
+    let actions = audited(&app).await;
+    for action in ["execution.faster", "execution.slower"] {
+        assert!(actions.contains(&action.to_owned()), "{actions:?}");
+    }
     let filled = "SELECT COUNT(*) FROM users WHERE shout IS NOT NULL";
     let before = on_target(&app, filled).await;
     assert!((1..1002).contains(&before), "{before}");

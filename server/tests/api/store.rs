@@ -2,7 +2,7 @@
 
 use bellows::access::{Grant, Policy, Role};
 use bellows::document::Engine;
-use bellows::run::EventKind;
+use bellows::run::{EventKind, Signal, Throttle};
 use bellows_server::events::Events;
 use bellows_server::store::people::Person;
 use bellows_server::store::targets::TargetRecord;
@@ -131,6 +131,9 @@ async fn targets_and_policies_come_back_as_they_were() {
     each_store(async |store| {
         let policy = Policy {
             approvals: 3,
+            throttle: Throttle::default()
+                .with(Signal::ReplicaLag, Some(2000))
+                .with(Signal::Archive, None),
             ..Policy::default()
         };
         let target = TargetRecord {

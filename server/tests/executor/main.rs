@@ -37,5 +37,7 @@ mod shadow_patterns;
 mod sqlite_locks;
 mod sqlite_rebuild;
 mod sqlite_shadow;
+mod throttle;
 mod traps;
 mod ways_back;
+mod workers;

@@ -25,6 +25,7 @@ macro_rules! on_mariadb_and_mysql {
 }
 
 mod client;
+mod cluster;
 mod dump;
 mod proxy;
 mod run;
@@ -36,6 +37,7 @@ use bellows_server::target::{Target, TargetUrl};
 use sqlx::{Connection, Executor, MySqlConnection, PgConnection};
 
 pub use client::{Client, without_sequences};
+pub use cluster::Cluster;
 pub use dump::{dump, unlike};
 pub use proxy::Proxy;
 pub use run::{apply, back, for_engine, open, open_on, plan_for, run, run_on, run_with};
@@ -73,6 +75,8 @@ enum Made {
     Sqlite {
         _dir: tempfile::TempDir,
     },
+    /// Of somebody else, who drops it.
+    Lent,
 }
 
 /// SQL of a test that is the same for all engines, as this one reads it: names in double quotes,
@@ -152,6 +156,17 @@ impl TestTarget {
             url,
             target,
             made: Made::Postgres { server, name },
+        }
+    }
+
+    /// The one database of a cluster of the test's own.
+    pub async fn on(cluster: &Cluster) -> Self {
+        let url: TargetUrl = cluster.url().parse().unwrap();
+        let target = Target::connect(&url).await.unwrap();
+        Self {
+            url,
+            target,
+            made: Made::Lent,
         }
     }
 
@@ -257,7 +272,7 @@ impl TestTarget {
     /// Where Bellows' tables are: `bellows.` or `_bellows_`.
     pub fn prefix(&self) -> &'static str {
         match self.made {
-            Made::Postgres { .. } => "bellows.",
+            Made::Postgres { .. } | Made::Lent => "bellows.",
             Made::MySql { .. } | Made::Sqlite { .. } => "_bellows_",
         }
     }
@@ -278,7 +293,7 @@ impl Drop for TestTarget {
         let (mysql, server, name) = match &self.made {
             Made::Postgres { server, name } => (false, server.clone(), name.clone()),
             Made::MySql { server, name } => (true, server.clone(), name.clone()),
-            Made::Sqlite { .. } => return,
+            Made::Sqlite { .. } | Made::Lent => return,
         };
         // The test's runtime may be ending, and cannot be waited on from within.
         let dropped = std::thread::spawn(move || {

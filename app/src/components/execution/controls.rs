@@ -1,4 +1,4 @@
-//! Pause, resume, cancel, roll back.
+//! Pause, resume, faster, slower, cancel, roll back.
 
 use bellows::run::ExecutionState;
 use leptos::prelude::*;
@@ -48,6 +48,26 @@ pub fn Controls(
                                 }
                             >
                                 "Pause"
+                            </button>
+                            <button
+                                type="button"
+                                disabled=pending
+                                title="One session more at work on a large table"
+                                on:click=move |_| {
+                                    send.dispatch(Control::Faster);
+                                }
+                            >
+                                "Faster"
+                            </button>
+                            <button
+                                type="button"
+                                disabled=pending
+                                title="One session less; the last one rests as long as it works"
+                                on:click=move |_| {
+                                    send.dispatch(Control::Slower);
+                                }
+                            >
+                                "Slower"
                             </button>
                         }
                     })

@@ -1,7 +1,8 @@
-//! What is being done at this moment: progress, or who stands in the way.
+//! What is being done at this moment: progress, or who or what stands in the way.
 
 use bellows::run::{
-    BackupProgress, Blocker, EventKind, FinalStatus, StepProgress, StopReason, Stopped, View,
+    BackupProgress, Blocker, EventKind, FinalStatus, HeldBy, Signal as TargetSignal, StepProgress,
+    StopReason, Stopped, View,
 };
 use leptos::prelude::*;
 
@@ -135,6 +136,7 @@ fn Current(phase: u32, step: StepProgress, ask: Option<RwSignal<Asked>>) -> impl
             {step.title}
         </p>
         {step.progress.map(|event| view! { <Progress event /> })}
+        {(!step.held.is_empty()).then(|| view! { <HeldBack held=step.held /> })}
         {step
             .waiting
             .map(|(tries, next_ms, blockers)| {
@@ -155,6 +157,7 @@ fn Progress(event: EventKind) -> impl IntoView {
         rate,
         left_ms,
         batch,
+        pace,
         ..
     } = event
     else {
@@ -186,9 +189,87 @@ fn Progress(event: EventKind) -> impl IntoView {
                 {figure("Rows", format!("{} of {}", text::count(rows), text::count(total)))}
                 {figure("Changed", text::count(changed))} {figure("Rows per second", rate)}
                 {figure("Time left", left)} {figure("Batch", text::count(u64::from(batch)))}
+                {(pace.workers > 1)
+                    .then(|| figure("Workers", text::count(u64::from(pace.workers))))}
+                {pace
+                    .signals
+                    .into_iter()
+                    .map(|(signal, value)| figure(signal.title(), shown(signal, value)))
+                    .collect_view()}
+                {pace
+                    .held_ms
+                    .into_iter()
+                    .map(|(signal, ms)| {
+                        figure("Held back", format!("{} by {}", text::duration(ms), by(signal)))
+                    })
+                    .collect_view()}
             </dl>
         </div>
     })
+}
+
+/// A signal's value with its unit.
+fn shown(signal: TargetSignal, value: u64) -> String {
+    match signal.unit() {
+        "ms" => text::duration(value),
+        "" => text::count(value),
+        unit => format!("{} {unit}", text::count(value)),
+    }
+}
+
+/// A signal within a sentence.
+fn by(signal: TargetSignal) -> String {
+    let title = signal.title();
+    let mut letters = title.chars();
+    match letters.next() {
+        Some(first) => format!("{}{}", first.to_lowercase(), letters.as_str()),
+        None => String::new(),
+    }
+}
+
+/// What holds the batches back, and since when.
+#[component]
+fn HeldBack(held: Vec<(HeldBy, i64)>) -> impl IntoView {
+    let rows = held
+        .into_iter()
+        .map(|(held, since)| {
+            let value = held
+                .value
+                .map_or_else(|| "–".to_owned(), |value| shown(held.signal, value));
+            view! {
+                <tr>
+                    <td data-label="Signal">{held.signal.title()}</td>
+                    <td data-label="Now" class="nowrap">{value}</td>
+                    <td data-label="Limit" class="nowrap">{shown(held.signal, held.limit)}</td>
+                    <td data-label="Since" class="nowrap">{text::time(since)}</td>
+                    <td data-label="Seen">{held.message}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    view! {
+        <div class="notice warn" data-testid="throttled">
+            <p>
+                <strong>"Held back."</strong>
+                " The batches go on by themselves once the target bears them again."
+            </p>
+            <div class="table-box">
+                <table class="list" aria-label="What holds it back">
+                    <thead>
+                        <tr>
+                            <th scope="col">"Signal"</th>
+                            <th scope="col">"Now"</th>
+                            <th scope="col">"Limit"</th>
+                            <th scope="col">"Since"</th>
+                            <th scope="col">"Seen"</th>
+                        </tr>
+                    </thead>
+                    <tbody>{rows}</tbody>
+                </table>
+            </div>
+        </div>
+    }
+    .into_any()
 }
 
 /// Who stands in the way of a lock.
