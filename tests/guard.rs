@@ -3,7 +3,7 @@
 use bellows::access::Policy;
 use bellows::lint::Severity;
 use bellows::run::{
-    ExecutionState, GuardFacts, GuardVerdict, PhaseState, Reason, VersionState, guard,
+    BackupNeed, ExecutionState, GuardFacts, GuardVerdict, PhaseState, Reason, VersionState, guard,
 };
 
 /// A second phase that may start.
@@ -15,8 +15,8 @@ fn ready() -> GuardFacts {
         policy: Policy {
             approvals: 2,
             approver_may_execute: false,
-            severities: Default::default(),
             blocking: Severity::Error,
+            ..Policy::default()
         },
         approvals: 2,
         starter_approved: false,
@@ -25,7 +25,9 @@ fn ready() -> GuardFacts {
         soak_left_ms: 0,
         previous: Some(PhaseState::Completed),
         worst_finding: Some(Severity::Warning),
-        irreversible_without_waiver: false,
+        backup: BackupNeed::Destroys,
+        backup_obstacle: None,
+        backup_waived: false,
         drift: None,
         another_run: None,
         execution: Some(ExecutionState::Waiting),
@@ -160,11 +162,49 @@ fn findings_are_acceptable() {
 }
 
 #[test]
-fn irreversible_needs_a_waiver() {
+fn irreversible_needs_a_backup_or_a_waiver() {
+    let obstacle = || "pg_dump is not on this machine".to_owned();
     person(
-        |f| f.irreversible_without_waiver = true,
-        Reason::Irreversible,
+        |f| f.backup_obstacle = Some(obstacle()),
+        Reason::Irreversible {
+            obstacle: obstacle(),
+        },
     );
+    let mut facts = ready();
+    facts.backup_obstacle = Some(obstacle());
+    facts.backup_waived = true;
+    assert!(
+        guard(&facts).may_start(),
+        "somebody took it upon themselves"
+    );
+    facts.backup_waived = false;
+    facts.backup = BackupNeed::None;
+    assert!(guard(&facts).may_start(), "it destroys nothing");
+}
+
+#[test]
+fn a_backup_that_the_policy_asks_for_is_not_waived() {
+    person(
+        |f| {
+            f.backup = BackupNeed::Required;
+            f.backup_waived = true;
+        },
+        Reason::BackupRequired,
+    );
+}
+
+#[test]
+fn what_needs_a_backup_goes_by_the_policy_and_the_phase() {
+    use bellows::access::BackupRule::{Destroying, Required};
+    for (rule, reversible, first, need) in [
+        (Destroying, true, true, BackupNeed::None),
+        (Destroying, false, false, BackupNeed::Destroys),
+        (Required, true, true, BackupNeed::Required),
+        (Required, true, false, BackupNeed::None),
+        (Required, false, false, BackupNeed::Required),
+    ] {
+        assert_eq!(BackupNeed::of(rule, reversible, first), need);
+    }
 }
 
 #[test]
@@ -247,7 +287,7 @@ fn every_reason_is_said_at_once_and_in_words() {
         soak_left_ms: 86_400_000 * 6 + 3_600_000 * 23 + 1,
         previous: Some(PhaseState::RolledBack),
         worst_finding: Some(Severity::Error),
-        irreversible_without_waiver: true,
+        backup_obstacle: Some("pg_dump is not on this machine".to_owned()),
         drift: Some("users.name is gone".to_owned()),
         another_run: Some("0192 on shop".to_owned()),
         execution: Some(ExecutionState::Cancelled),

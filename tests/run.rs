@@ -280,6 +280,27 @@ fn the_table_of_transitions() {
             EventKind::Notice {
                 message: String::new(),
             },
+            EventKind::BackupProgress {
+                before: 1,
+                bytes: 0,
+                total: 0,
+            },
+            EventKind::BackupTaken {
+                before: 1,
+                snapshot: String::new(),
+                bytes: 0,
+                duration_ms: 0,
+                tables: 0,
+            },
+            EventKind::BackupSkipped {
+                before: 1,
+                by: String::new(),
+            },
+            EventKind::Restored {
+                snapshot: String::new(),
+                state: ExecutionState::RolledBack,
+                phases: Vec::new(),
+            },
         ];
         kinds.extend(
             [

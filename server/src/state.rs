@@ -56,6 +56,8 @@ pub struct Inner {
     pub stopping: CancellationToken,
     /// Who runs what this server runs, on the targets' records: the same after a restart.
     pub owner: String,
+    /// Where backups are kept.
+    pub backups: PathBuf,
     /// The address under which people reach the server, where a proxy stands before it.
     pub public_origin: Option<String>,
     leptos: LeptosOptions,
@@ -99,6 +101,7 @@ impl AppState {
             counters: Counters::default(),
             stopping: CancellationToken::new(),
             owner,
+            backups: crate::backup::folder(folder),
             public_origin: options
                 .public_url
                 .as_ref()

@@ -63,11 +63,13 @@ pub enum Action {
     ManageTargets,
     /// Register people and give roles.
     ManagePeople,
+    /// Restore a backup.
+    Restore,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Action; 8] = [
+    pub const ALL: [Action; 9] = [
         Action::Read,
         Action::Author,
         Action::Approve,
@@ -76,6 +78,7 @@ impl Action {
         Action::Audit,
         Action::ManageTargets,
         Action::ManagePeople,
+        Action::Restore,
     ];
 }
 
@@ -86,7 +89,7 @@ pub fn permits(role: Role, action: Action) -> bool {
         Action::Author | Action::Execute | Action::Control => role == Role::Engineer,
         Action::Approve => role == Role::Approver,
         Action::Audit => matches!(role, Role::Auditor | Role::Admin),
-        Action::ManageTargets | Action::ManagePeople => role == Role::Admin,
+        Action::ManageTargets | Action::ManagePeople | Action::Restore => role == Role::Admin,
     }
 }
 
@@ -105,6 +108,18 @@ pub fn allowed(grants: &[Grant], action: Action, environment: Option<&str>) -> b
     })
 }
 
+/// When a backup is taken before a phase's first statement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackupRule {
+    /// Before a phase that destroys values, unless a person says that none is needed.
+    #[default]
+    Destroying,
+    /// Before the first phase of every execution and before every phase that destroys values.
+    /// Nobody can do without.
+    Required,
+}
+
 /// What an environment asks for before a phase may start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -115,6 +130,15 @@ pub struct Policy {
     pub approver_may_execute: bool,
     /// Findings of this severity or worse keep a phase from starting.
     pub blocking: crate::lint::Severity,
+    /// When a backup is taken.
+    #[serde(default)]
+    pub backup: BackupRule,
+    /// Whether backups hold the whole database, and not only the tables that the migration touches.
+    #[serde(default)]
+    pub backup_whole: bool,
+    /// Days for which backups are kept; absent: until somebody removes them.
+    #[serde(default)]
+    pub backup_days: Option<u32>,
     /// Rules that weigh more or less here than elsewhere, by id.
     #[serde(default)]
     pub severities: BTreeMap<String, crate::lint::Severity>,
@@ -126,6 +150,9 @@ impl Default for Policy {
             approvals: 1,
             approver_may_execute: false,
             blocking: crate::lint::Severity::Error,
+            backup: BackupRule::default(),
+            backup_whole: false,
+            backup_days: None,
             severities: BTreeMap::new(),
         }
     }

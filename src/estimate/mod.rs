@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 pub use facts::{OpenTransaction, TableFacts, TargetFacts};
 pub(crate) use pass::estimate;
 pub use speed::{Measure, Speed, Speeds, learned};
-pub(crate) use words::{bytes, count};
-pub use words::{range, rests_on};
+pub(crate) use words::count;
+pub use words::{bytes, range, rests_on};
 
 use crate::dialect::statement::Work;
 

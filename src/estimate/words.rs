@@ -78,7 +78,7 @@ fn sized(basis: &Basis) -> String {
 }
 
 /// `12 kB`, `340 MB`, `1.2 GB`.
-pub(crate) fn bytes(bytes: u64) -> String {
+pub fn bytes(bytes: u64) -> String {
     let value = bytes as f64;
     match bytes {
         0..1_000_000 => format!("{} kB", number(value / 1e3)),

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{ExecutionState, PhaseState};
-use crate::access::Policy;
+use crate::access::{BackupRule, Policy};
 use crate::lint::Severity;
 
 /// Where a version of a document stands.
@@ -46,8 +46,12 @@ pub struct GuardFacts {
     pub previous: Option<PhaseState>,
     /// The worst finding about the phase, or the document as a whole, that nobody waived.
     pub worst_finding: Option<Severity>,
-    /// Whether it destroys values, and there is neither a backup nor a recorded waiver.
-    pub irreversible_without_waiver: bool,
+    /// What the phase needs a backup for, where it does.
+    pub backup: BackupNeed,
+    /// Why no backup can be taken: no tool, no room; `None` where one can.
+    pub backup_obstacle: Option<String>,
+    /// Whether a person said that it may start without one.
+    pub backup_waived: bool,
     /// How the tables differ from what the approved plan expects.
     pub drift: Option<String>,
     /// The run that holds the target.
@@ -56,6 +60,29 @@ pub struct GuardFacts {
     pub execution: Option<ExecutionState>,
     /// Where the phase itself stands.
     pub state: PhaseState,
+}
+
+/// Whether a backup is taken before a phase's first statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackupNeed {
+    /// It destroys nothing, and the policy asks for none.
+    None,
+    /// It destroys values; a person may say that none is needed.
+    Destroys,
+    /// The policy asks for one, whatever people say.
+    Required,
+}
+
+impl BackupNeed {
+    /// What a phase needs: `first` where nothing of its execution has begun yet.
+    pub fn of(rule: BackupRule, reversible: bool, first: bool) -> Self {
+        match rule {
+            BackupRule::Required if first || !reversible => BackupNeed::Required,
+            BackupRule::Required | BackupRule::Destroying if reversible => BackupNeed::None,
+            BackupRule::Required | BackupRule::Destroying => BackupNeed::Destroys,
+        }
+    }
 }
 
 /// One thing that keeps a phase from starting.
@@ -96,8 +123,13 @@ pub enum Reason {
         /// The worst.
         severity: Severity,
     },
-    /// Values would be destroyed.
-    Irreversible,
+    /// Values would be destroyed, and no backup can be taken.
+    Irreversible {
+        /// Why not.
+        obstacle: String,
+    },
+    /// The policy asks for a backup, and a person wants none.
+    BackupRequired,
     /// The tables are not as the plan expects.
     Drift {
         /// The difference.
@@ -190,8 +222,16 @@ pub fn guard(facts: &GuardFacts) -> GuardVerdict {
     {
         reasons.push(Reason::Findings { severity });
     }
-    if facts.irreversible_without_waiver {
-        reasons.push(Reason::Irreversible);
+    match (facts.backup, &facts.backup_obstacle) {
+        (BackupNeed::None, _) => {}
+        (BackupNeed::Destroys, _) if facts.backup_waived => {}
+        (BackupNeed::Required, _) if facts.backup_waived => reasons.push(Reason::BackupRequired),
+        (BackupNeed::Destroys | BackupNeed::Required, Some(obstacle)) => {
+            reasons.push(Reason::Irreversible {
+                obstacle: obstacle.clone(),
+            });
+        }
+        (BackupNeed::Destroys | BackupNeed::Required, None) => {}
     }
     if let Some(difference) = &facts.drift {
         reasons.push(Reason::Drift {
@@ -246,7 +286,8 @@ impl Reason {
             | Reason::Gate { .. }
             | Reason::PreviousNotDone { .. }
             | Reason::Findings { .. }
-            | Reason::Irreversible
+            | Reason::Irreversible { .. }
+            | Reason::BackupRequired
             | Reason::Drift { .. }
             | Reason::Over { .. }
             | Reason::ExecutionOver { .. } => false,
@@ -264,7 +305,8 @@ impl Reason {
             Reason::Gate { .. } => "gate",
             Reason::PreviousNotDone { .. } => "previous_not_done",
             Reason::Findings { .. } => "findings",
-            Reason::Irreversible => "irreversible",
+            Reason::Irreversible { .. } => "irreversible",
+            Reason::BackupRequired => "backup_required",
             Reason::Drift { .. } => "drift",
             Reason::Over { .. } => "over",
             Reason::ExecutionOver { .. } => "execution_over",
@@ -312,8 +354,13 @@ impl fmt::Display for Reason {
                     "A finding is in the way: the worst is of the severity {word}."
                 )
             }
-            Reason::Irreversible => f.write_str(
-                "It destroys values, and there is no backup: take one, or say that none is needed.",
+            Reason::Irreversible { obstacle } => write!(
+                f,
+                "It needs a backup, and none can be taken: {}.",
+                obstacle.trim_end_matches('.')
+            ),
+            Reason::BackupRequired => f.write_str(
+                "The environment's policy asks for a backup: it cannot start without one.",
             ),
             Reason::Drift { difference } => {
                 write!(

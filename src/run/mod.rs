@@ -8,9 +8,9 @@ mod view;
 use serde::{Deserialize, Serialize};
 
 pub use forecast::{Forecast, Hold, Obstacle, PhaseForecast, Prospect, StepForecast};
-pub use guard::{GuardFacts, GuardVerdict, Reason, VersionState, guard};
+pub use guard::{BackupNeed, GuardFacts, GuardVerdict, Reason, VersionState, guard};
 pub use transition::{IllegalTransition, next, next_phase};
-pub use view::{CheckOutcome, PhaseProgress, StepProgress, Stopped, Taken, View};
+pub use view::{BackupProgress, CheckOutcome, PhaseProgress, StepProgress, Stopped, Taken, View};
 
 /// Where an execution stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -267,6 +267,44 @@ pub enum EventKind {
         /// The phase.
         phase: u32,
     },
+    /// How far the backup before a phase is; sampled.
+    BackupProgress {
+        /// The phase that it is taken before.
+        before: u32,
+        /// Bytes written so far.
+        bytes: u64,
+        /// Bytes that what is backed up takes on the target, as a measure.
+        total: u64,
+    },
+    /// The backup before a phase is complete.
+    BackupTaken {
+        /// The phase that it was taken before.
+        before: u32,
+        /// Its id, by which it is restored.
+        snapshot: String,
+        /// Its size.
+        bytes: u64,
+        /// What it took, in milliseconds.
+        duration_ms: u64,
+        /// Number of tables in it.
+        tables: u32,
+    },
+    /// A person said that a phase which destroys values needs no backup.
+    BackupSkipped {
+        /// The phase.
+        before: u32,
+        /// Who.
+        by: String,
+    },
+    /// A backup was restored: the execution stands where the target was put back to.
+    Restored {
+        /// The backup.
+        snapshot: String,
+        /// Where the execution stands now.
+        state: ExecutionState,
+        /// Where its phases stand now, in order.
+        phases: Vec<PhaseState>,
+    },
     /// The server said something (RAISE NOTICE and the like).
     Notice {
         /// What.
@@ -300,6 +338,10 @@ impl EventKind {
             EventKind::PhaseFailed { .. } => "phase_failed",
             EventKind::RollbackStarted { .. } => "rollback_started",
             EventKind::PhaseRolledBack { .. } => "phase_rolled_back",
+            EventKind::BackupProgress { .. } => "backup_progress",
+            EventKind::BackupTaken { .. } => "backup_taken",
+            EventKind::BackupSkipped { .. } => "backup_skipped",
+            EventKind::Restored { .. } => "restored",
             EventKind::Notice { .. } => "notice",
             EventKind::Finished { .. } => "finished",
         }
@@ -323,6 +365,10 @@ impl EventKind {
             | EventKind::LockWaiting { .. }
             | EventKind::BlockerEnded { .. }
             | EventKind::Progress { .. }
+            | EventKind::BackupProgress { .. }
+            | EventKind::BackupTaken { .. }
+            | EventKind::BackupSkipped { .. }
+            | EventKind::Restored { .. }
             | EventKind::Notice { .. }
             | EventKind::Finished { .. } => None,
         }

@@ -45,10 +45,18 @@ pub fn next(
             | EventKind::PhaseFailed { .. }
             | EventKind::RollbackStarted { .. }
             | EventKind::PhaseRolledBack { .. }
+            | EventKind::BackupProgress { .. }
+            | EventKind::BackupTaken { .. }
+            | EventKind::BackupSkipped { .. }
+            | EventKind::Restored { .. }
             | EventKind::Notice { .. }
             | EventKind::Finished { .. } => Err(illegal()),
         };
     };
+    // A backup puts back what is over as well.
+    if let EventKind::Restored { state, .. } = event {
+        return Ok(*state);
+    }
     if state.is_over() {
         return Err(illegal());
     }
@@ -63,7 +71,12 @@ pub fn next(
         EventKind::ExecutionCreated { .. } => Err(illegal()),
         // A killed server leaves Running behind, and the next start goes on from it.
         EventKind::PhaseStarted { .. } => legal(&[S::Waiting, S::Paused, S::Running], S::Running),
-        EventKind::Recovered { .. } | EventKind::Notice { .. } => Ok(state),
+        EventKind::Recovered { .. }
+        | EventKind::BackupProgress { .. }
+        | EventKind::BackupTaken { .. }
+        | EventKind::BackupSkipped { .. }
+        | EventKind::Notice { .. } => Ok(state),
+        EventKind::Restored { state, .. } => Ok(*state),
         EventKind::StepStarted { .. }
         | EventKind::StepCompleted { .. }
         | EventKind::LockWaiting { .. }
@@ -159,6 +172,10 @@ pub fn next_phase(state: PhaseState, event: &EventKind) -> Result<PhaseState, Il
         | EventKind::LockWaiting { .. }
         | EventKind::BlockerEnded { .. }
         | EventKind::Progress { .. }
+        | EventKind::BackupProgress { .. }
+        | EventKind::BackupTaken { .. }
+        | EventKind::BackupSkipped { .. }
+        | EventKind::Restored { .. }
         | EventKind::Notice { .. }
         | EventKind::Finished { .. } => Ok(state),
     }

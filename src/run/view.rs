@@ -29,6 +29,8 @@ pub struct View {
     pub rolling_back: Option<u32>,
     /// How it ended, and what was said about it.
     pub finished: Option<(FinalStatus, Option<String>)>,
+    /// The backups that it took, newest last.
+    pub backups: Vec<BackupProgress>,
     /// What the server said last, newest last.
     pub notices: VecDeque<String>,
     /// Events that could not have come where they did.
@@ -77,6 +79,19 @@ pub struct StepProgress {
     pub waiting: Option<(u32, u64, Vec<Blocker>)>,
     /// Whether it takes something back.
     pub rollback: bool,
+}
+
+/// A backup of the execution so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupProgress {
+    /// The phase that it was taken before.
+    pub before: u32,
+    /// Bytes written.
+    pub bytes: u64,
+    /// Bytes that what is backed up takes on the target.
+    pub total: u64,
+    /// Its id and what it took, in milliseconds, once it is complete.
+    pub taken: Option<(String, u64)>,
 }
 
 /// A check that was made.
@@ -189,6 +204,21 @@ impl View {
             .iter_mut()
             .flat_map(|p| p.steps.iter_mut().rev())
             .find(|s| s.step == id)
+    }
+
+    /// The backup before that phase that is not complete yet; begun where there is none.
+    fn backup_mut(&mut self, before: u32) -> &mut BackupProgress {
+        let open = |b: &BackupProgress| b.before == before && b.taken.is_none();
+        let at = self.backups.iter().position(open).unwrap_or_else(|| {
+            self.backups.push(BackupProgress {
+                before,
+                bytes: 0,
+                total: 0,
+                taken: None,
+            });
+            self.backups.len() - 1
+        });
+        &mut self.backups[at]
     }
 
     fn show(&mut self, event: &EventKind, at: i64) {
@@ -319,9 +349,41 @@ impl View {
                 self.rolling_back = Some(*phase);
             }
             EventKind::PhaseRolledBack { .. } => self.rolling_back = None,
-            EventKind::Notice { message } => {
-                self.note(message.clone());
+            EventKind::BackupProgress {
+                before,
+                bytes,
+                total,
+            } => {
+                let backup = self.backup_mut(*before);
+                backup.bytes = *bytes;
+                backup.total = *total;
             }
+            EventKind::BackupTaken {
+                before,
+                snapshot,
+                bytes,
+                duration_ms,
+                ..
+            } => {
+                let backup = self.backup_mut(*before);
+                backup.bytes = *bytes;
+                backup.taken = Some((snapshot.clone(), *duration_ms));
+            }
+            EventKind::BackupSkipped { before, by } => {
+                let message = format!("{by} had phase {before} start without a backup");
+                self.note(message);
+            }
+            EventKind::Restored {
+                snapshot, phases, ..
+            } => {
+                self.stopped = None;
+                self.rolling_back = None;
+                for (phase, state) in self.phases.iter_mut().zip(phases) {
+                    phase.state = *state;
+                }
+                self.note(format!("backup {snapshot} was restored"));
+            }
+            EventKind::Notice { message } => self.note(message.clone()),
             EventKind::Finished { status, message } => {
                 self.stopped = None;
                 self.rolling_back = None;

@@ -8,6 +8,7 @@
 #![allow(missing_docs)]
 
 mod audit;
+mod backups;
 mod executions;
 mod migrations;
 mod people;
@@ -18,6 +19,7 @@ use leptos::server_fn::codec::JsonEncoding;
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 
 pub use audit::*;
+pub use backups::*;
 pub use executions::*;
 pub use migrations::*;
 pub use people::*;

@@ -33,6 +33,8 @@ pub struct ExecutionSummary {
     pub completed_at: Option<i64>,
     /// What went wrong last.
     pub error: Option<String>,
+    /// The newest backup that was taken for it.
+    pub snapshot: Option<String>,
 }
 
 /// Everything of one execution but its events' tail, which comes over the websocket.

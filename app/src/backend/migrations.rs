@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bellows::document::{Engine, Migration};
 use bellows::plan::Plan;
-use bellows::run::Forecast;
+use bellows::run::{BackupNeed, Forecast};
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, BlockedBy, ExecutionSummary};
@@ -118,6 +118,8 @@ pub struct PhaseView {
     pub can_approve: Result<(), String>,
     /// What keeps the person who asks from starting it; nothing in it: the button works.
     pub blocked: BlockedBy,
+    /// Whether a backup is taken before it.
+    pub backup: BackupNeed,
     /// The version that a person confirmed at its deploy gate.
     pub gate_confirmed: Option<String>,
 }

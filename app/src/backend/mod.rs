@@ -5,6 +5,7 @@
 //! call checks the permission itself, and every refusal is recorded.
 
 mod audit;
+mod backups;
 mod executions;
 mod migrations;
 mod people;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use audit::{AuditBackend, AuditEntry, AuditFilter, AuditPage, ChainVerdict};
+pub use backups::{BackupBackend, BackupView, RestorePreview, RestoreResult, TableRows};
 pub use executions::{
     BlockedBy, Control, ExecutionBackend, ExecutionDetail, ExecutionSummary, StartRequest,
 };
@@ -34,6 +36,7 @@ pub trait Backend:
     + ExecutionBackend
     + TargetBackend
     + AuditBackend
+    + BackupBackend
     + PeopleBackend
     + Send
     + Sync

@@ -1,5 +1,6 @@
 //! What pages are made of: components show what they are handed.
 
+mod backups;
 pub mod builder;
 mod dialog;
 pub mod execution;
@@ -19,6 +20,7 @@ mod small;
 mod sql;
 mod states;
 
+pub use backups::Backups;
 pub use failure::{ActionFailure, Failure};
 pub use grants_input::GrantsInput;
 pub use layout::{Layout, leave};

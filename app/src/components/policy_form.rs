@@ -1,6 +1,6 @@
 //! What an environment asks for before a phase may start.
 
-use bellows::access::Policy;
+use bellows::access::{BackupRule, Policy};
 use bellows::lint::{RULES, Rule, Severity};
 use leptos::prelude::*;
 
@@ -13,6 +13,20 @@ const BLOCKING: [(Severity, &str, &str); 3] = [
     (Severity::Error, "error", "errors"),
     (Severity::Warning, "warning", "warnings and errors"),
     (Severity::Info, "info", "every finding"),
+];
+
+/// When backups are taken.
+const BACKUPS: [(BackupRule, &str, &str); 2] = [
+    (
+        BackupRule::Destroying,
+        "destroying",
+        "before phases that destroy values, unless somebody waives it",
+    ),
+    (
+        BackupRule::Required,
+        "required",
+        "before every execution, and nobody can waive it",
+    ),
 ];
 
 /// The policy; an admin can change it.
@@ -45,6 +59,10 @@ pub fn PolicyForm(
     let approvals_id = format!("policy-{name}-approvals");
     let same_id = format!("policy-{name}-same");
     let same_for = same_id.clone();
+    let backup_id = format!("policy-{name}-backup");
+    let days_id = format!("policy-{name}-days");
+    let whole_id = format!("policy-{name}-whole");
+    let whole_for = whole_id.clone();
     let weighed = move || match policy.read().severities.len() {
         0 => "Rules weigh what they weigh everywhere".to_owned(),
         1 => "1 rule weighs differently here".to_owned(),
@@ -103,6 +121,58 @@ pub fn PolicyForm(
                             .collect_view()}
                     </select>
                 </div>
+                <div class="field">
+                    <label for=backup_id.clone()>"A backup is taken"</label>
+                    <select
+                        id=backup_id
+                        on:change=move |event| {
+                            let word = event_target_value(&event);
+                            if let Some((rule, ..)) = BACKUPS.iter().find(|(_, w, _)| *w == word) {
+                                policy.update(|policy| policy.backup = *rule);
+                            }
+                        }
+                    >
+                        {BACKUPS
+                            .map(|(rule, word, meaning)| {
+                                view! {
+                                    <option
+                                        value=word
+                                        selected=policy.read_untracked().backup == rule
+                                    >
+                                        {meaning}
+                                    </option>
+                                }
+                            })
+                            .collect_view()}
+                    </select>
+                </div>
+                <div class="field">
+                    <label for=days_id.clone()>"Days that backups are kept; empty: always"</label>
+                    <input
+                        type="number"
+                        id=days_id
+                        min="1"
+                        prop:value=move || {
+                            policy.read().backup_days.map_or(String::new(), |days| days.to_string())
+                        }
+                        on:input=move |event| {
+                            let days = event_target_value(&event).parse().ok();
+                            policy.update(|policy| policy.backup_days = days);
+                        }
+                    />
+                </div>
+                <label class="tick" for=whole_for>
+                    <input
+                        type="checkbox"
+                        id=whole_id
+                        prop:checked=move || policy.read().backup_whole
+                        on:change=move |event| {
+                            let yes = event_target_checked(&event);
+                            policy.update(|policy| policy.backup_whole = yes);
+                        }
+                    />
+                    "Backups hold the whole database, not only the tables of the migration"
+                </label>
                 <label class="tick" for=same_for>
                     <input
                         type="checkbox"

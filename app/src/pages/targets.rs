@@ -6,8 +6,8 @@ use leptos::prelude::*;
 use crate::api;
 use crate::backend::{ApiError, Me, NewTarget, TargetSummary};
 use crate::components::{
-    ActionFailure, Empty, EngineBadge, LiveSchema, LiveSchemaNote, Loaded, PageHead, PolicyForm,
-    SchemaView, Time, live_schema,
+    ActionFailure, Backups, Empty, EngineBadge, LiveSchema, LiveSchemaNote, Loaded, PageHead,
+    PolicyForm, SchemaView, Time, live_schema,
 };
 
 /// The page.
@@ -63,6 +63,11 @@ pub fn TargetsPage() -> impl IntoView {
 fn TargetCard(target: TargetSummary) -> impl IntoView {
     let shown = RwSignal::new(false);
     let id = target.id.clone();
+    let backed_up = target.id.clone();
+    let may = |deed: Deed| {
+        use_context::<Me>().is_some_and(|me| allowed(&me.grants, deed, Some(&target.environment)))
+    };
+    let (may_take, may_restore) = (may(Deed::Execute), may(Deed::Restore));
     let state = live_schema(Signal::derive(move || shown.get().then(|| id.clone())));
     view! {
         <article class="panel" data-testid="target">
@@ -81,6 +86,7 @@ fn TargetCard(target: TargetSummary) -> impl IntoView {
             >
                 {move || if shown.get() { "Hide the tables" } else { "Show the tables" }}
             </button>
+            <Backups target_id=backed_up name=target.name.clone() may_take may_restore />
             <LiveSchemaNote state />
             {move || match state.get() {
                 LiveSchema::Ready(schema, _) => Some(view! { <SchemaView schema /> }),

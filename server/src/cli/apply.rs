@@ -5,7 +5,7 @@ use bellows::plan::{PhasePlan, Plan, text};
 use bellows::run::{ExecutionState, FinalStatus, PhaseState, StopReason};
 use serde_json::json;
 
-use super::args::{Apply, Format};
+use super::args::{Apply, BackupScope, Format};
 use super::document::{self as source, Source};
 use super::exit::{CliError, Exit};
 use super::plan::show_plan;
@@ -14,7 +14,8 @@ use super::report::span;
 use super::run::Runner;
 use super::screen::Screen;
 use crate::audit::{Entry, execution_subject};
-use crate::executor::{self, ExecutionRecord, NewExecution};
+use crate::backup::{self, Scope};
+use crate::executor::{self, BackupOrder, ExecutionRecord, NewExecution};
 use crate::store;
 use crate::target::Target;
 
@@ -29,7 +30,7 @@ pub async fn apply(arguments: Apply, records: &Records, screen: Screen) -> Resul
             source.migration.name,
             target.address()
         ))?;
-        return runner.finished(&done.id, FinalStatus::Completed);
+        return runner.finished(&done.id, FinalStatus::Completed, done.snapshot.as_deref());
     }
     let (plan, schema) = source.plan(Some(&target)).await?;
     if let Some(phase) = arguments.phase
@@ -49,8 +50,10 @@ pub async fn apply(arguments: Apply, records: &Records, screen: Screen) -> Resul
         arguments: &arguments,
         target: &target,
     };
-    if let Some(phase) = way.first_without_way_back(&plan, begun.as_ref()).await? {
-        return refuse_without_backup(phase, &plan, &mut runner).await;
+    if let Some(phase) = way.first_with_backup(&plan, begun.as_ref()).await?
+        && let Some(obstacle) = way.obstacle(&plan, records).await?
+    {
+        return refuse_without_backup(phase, &plan, &obstacle, &mut runner).await;
     }
     if !runner.confirmed(
         &question(&plan, &arguments, &target, begun.as_ref()),
@@ -121,13 +124,13 @@ async fn refuse_unsafe(plan: &Plan, runner: &mut Runner<'_>) -> Result<Exit, Cli
 async fn refuse_without_backup(
     phase: &PhasePlan,
     plan: &Plan,
+    obstacle: &str,
     runner: &mut Runner<'_>,
 ) -> Result<Exit, CliError> {
     let number = phase.phase;
     let message = format!(
-        "Phase {number} destroys values that nothing could bring back, and this version of \
-         Bellows takes no backups. Take one yourself and run this again with --skip-backup, \
-         which is recorded, or run the phases before it alone with --phase. Nothing was run."
+        "Phase {number} needs a backup, and none can be taken: {obstacle}. Or take one yourself \
+         and run this again with --skip-backup, which is recorded. Nothing was run."
     );
     let subject = format!("migration {}", plan.migration);
     let entry = Entry::refusal("migration.apply", subject, &message).hash(plan.hash.clone());
@@ -195,16 +198,40 @@ impl Way<'_> {
         })
     }
 
-    /// The first phase without a way back that this call would come to, where no one said to go
-    /// on without a backup. What lies behind a gate or a soak it does not come to.
-    async fn first_without_way_back<'p>(
+    /// Whether a backup is taken before that phase.
+    fn backs_up(&self, phase: &PhasePlan, first: bool) -> bool {
+        let asked = self.arguments.backup.is_some() && first;
+        !self.arguments.skip_backup && (asked || !phase.reversible)
+    }
+
+    /// What is backed up, and where to.
+    fn order(&self, records: &Records) -> BackupOrder {
+        BackupOrder {
+            folder: backup::folder(records.data_dir()),
+            whole: self.arguments.backup == Some(BackupScope::Whole),
+        }
+    }
+
+    /// Why no backup can be taken.
+    async fn obstacle(&self, plan: &Plan, records: &Records) -> Result<Option<String>, CliError> {
+        records.store().await?;
+        let order = self.order(records);
+        let scope = if order.whole {
+            Scope::Whole
+        } else {
+            let touched = plan.phases.iter().flat_map(|phase| phase.tables.clone());
+            Scope::Tables(touched.collect())
+        };
+        Ok(backup::obstacle(self.target, &order.folder, &scope).await?)
+    }
+
+    /// The first phase before which this call would take a backup. What lies behind a gate or a
+    /// soak it does not come to.
+    async fn first_with_backup<'p>(
         &self,
         plan: &'p Plan,
         begun: Option<&ExecutionRecord>,
     ) -> Result<Option<&'p PhasePlan>, CliError> {
-        if self.arguments.skip_backup {
-            return Ok(None);
-        }
         for (nth, phase) in self.wanted(plan, begun).enumerate() {
             let closed = match begun {
                 // The soak of the next phase may be over; those behind it have not begun.
@@ -214,7 +241,7 @@ impl Way<'_> {
             if closed {
                 return Ok(None);
             }
-            if !phase.reversible {
+            if self.backs_up(phase, begun.is_none_or(nothing_begun) && nth == 0) {
                 return Ok(Some(phase));
             }
         }
@@ -315,9 +342,15 @@ impl Way<'_> {
                 .records
                 .audit(entry("backup.skipped", json!({ "phase": number })))
                 .await?;
+            runner.backup_skipped(&record.id, number).await?;
         }
         Ok(())
     }
+}
+
+/// Whether no phase of the execution was started.
+fn nothing_begun(record: &ExecutionRecord) -> bool {
+    record.phases.iter().all(|p| p.state == PhaseState::Pending)
 }
 
 /// Runs the phases, one after the other, until one ends the execution or stops it.
@@ -331,7 +364,7 @@ async fn run_phases(
         let phases = record.plan.clone();
         let Some(phase) = way.wanted(&phases, Some(&record)).next() else {
             if record.state == ExecutionState::Completed {
-                return runner.finished(&id, FinalStatus::Completed);
+                return runner.finished(&id, FinalStatus::Completed, record.snapshot.as_deref());
             }
             if let Some(phase) = way.arguments.phase {
                 runner.phase_done(&id, phase)?;
@@ -349,8 +382,11 @@ async fn run_phases(
             return runner.stopped(&id, phase.phase, stop.reason, &stop.message);
         }
         way.record(&record, phase, runner).await?;
+        let backup = way
+            .backs_up(phase, nothing_begun(&record))
+            .then(|| way.order(runner.records));
         if let Some(exit) = runner
-            .run_phase(&record, phase.phase, way.arguments.timeout)
+            .run_phase(&record, phase.phase, way.arguments.timeout, backup)
             .await?
         {
             return Ok(exit);

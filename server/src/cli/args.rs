@@ -39,6 +39,9 @@ pub enum Command {
     /// Write, judge and run migrations.
     #[command(subcommand)]
     Migrate(Migrate),
+    /// Take backups and restore them.
+    #[command(subcommand)]
+    Backup(Backup),
     /// The record of who did what.
     #[command(subcommand)]
     Audit(Audit),
@@ -213,6 +216,10 @@ pub struct Apply {
     /// Run phases that destroy values without a backup. Recorded.
     #[arg(long)]
     pub skip_backup: bool,
+    /// Take a backup before the first phase, too, of the whole database or of the tables that are
+    /// touched; without this: of the tables, before phases that destroy values.
+    #[arg(long, value_name = "WHAT", value_enum, conflicts_with = "skip_backup")]
+    pub backup: Option<BackupScope>,
     /// Answer yes to questions. Neither confirms a gate nor shortens a soak.
     #[arg(short, long)]
     pub yes: bool,
@@ -227,6 +234,76 @@ pub struct Apply {
     pub timeout: Option<u64>,
     #[command(flatten)]
     pub format: FormatOption,
+}
+
+/// What a backup holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BackupScope {
+    /// The whole database.
+    Whole,
+    /// The tables that the migration touches.
+    Tables,
+}
+
+/// `bellows backup ...`.
+#[derive(Debug, Subcommand)]
+pub enum Backup {
+    /// The backups of a database, or all that are kept here.
+    List(BackupList),
+    /// Take a backup now.
+    Create(BackupCreate),
+    /// Put a database back to where a backup has it.
+    Restore(BackupRestore),
+    /// Remove a backup that is kept here.
+    Remove(BackupRemove),
+}
+
+/// `bellows backup list`.
+#[derive(Debug, Args)]
+pub struct BackupList {
+    #[command(flatten)]
+    pub target: TargetOption,
+    #[command(flatten)]
+    pub format: FormatOption,
+}
+
+/// `bellows backup create`.
+#[derive(Debug, Args)]
+pub struct BackupCreate {
+    #[command(flatten)]
+    pub target: TargetOption,
+    /// Only this table, and what stands on it; several times for several.
+    #[arg(long = "table", value_name = "TABLE")]
+    pub tables: Vec<String>,
+    #[command(flatten)]
+    pub format: FormatOption,
+}
+
+/// `bellows backup restore`.
+#[derive(Debug, Args)]
+pub struct BackupRestore {
+    /// The backup's id, as `list` and `snapshotId` have it.
+    pub id: String,
+    #[command(flatten)]
+    pub target: TargetOption,
+    /// Restore without a backup of what is there now. Recorded.
+    #[arg(long)]
+    pub skip_backup: bool,
+    /// Answer yes to questions.
+    #[arg(short, long)]
+    pub yes: bool,
+    #[command(flatten)]
+    pub format: FormatOption,
+}
+
+/// `bellows backup remove`.
+#[derive(Debug, Args)]
+pub struct BackupRemove {
+    /// The backup's id.
+    pub id: String,
+    /// Answer yes to questions.
+    #[arg(short, long)]
+    pub yes: bool,
 }
 
 /// `bellows migrate rollback`.

@@ -6,6 +6,7 @@ use bellows::document::Problem;
 use bellows::pattern::FieldError;
 
 use super::fields::option_name;
+use crate::backup::BackupError;
 use crate::executor::ExecuteError;
 use crate::http::ServeError;
 use crate::store::StoreError;
@@ -70,6 +71,9 @@ pub enum CliError {
     /// The execution.
     #[error(transparent)]
     Execute(#[from] ExecuteError),
+    /// A backup.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// The command line's own records.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -92,6 +96,7 @@ impl CliError {
             CliError::Output(_) | CliError::Store(_) | CliError::Serve(_) => Exit::Failed,
             CliError::Target(error) => of_target(error),
             CliError::Execute(error) => of_execution(error),
+            CliError::Backup(error) => of_backup(error),
         }
     }
 
@@ -105,6 +110,7 @@ impl CliError {
             | CliError::Usage(_)
             | CliError::Target(_)
             | CliError::Execute(_)
+            | CliError::Backup(_)
             | CliError::Store(_)
             | CliError::Serve(_) => false,
         }
@@ -144,8 +150,23 @@ fn of_execution(error: &ExecuteError) -> Exit {
         // What was asked for is so already.
         ExecuteError::NothingToRollBack(_) => Exit::Done,
         ExecuteError::Drift { .. } | ExecuteError::Records(_) => Exit::Failed,
+        ExecuteError::Backup(error) => of_backup(error),
         // The run stopped; the target says where to go on.
         ExecuteError::Sink(_) => Exit::Stopped,
+    }
+}
+
+fn of_backup(error: &BackupError) -> Exit {
+    match error {
+        BackupError::Target(error) => of_target(error),
+        BackupError::NotFound { .. } => Exit::Wrong,
+        BackupError::Missing { .. }
+        | BackupError::Old { .. }
+        | BackupError::Tool { .. }
+        | BackupError::Room { .. }
+        | BackupError::File { .. }
+        | BackupError::Damaged { .. }
+        | BackupError::Refused(_) => Exit::Failed,
     }
 }
 

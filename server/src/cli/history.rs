@@ -87,6 +87,9 @@ fn details(execution: &ExecutionWire) -> Vec<String> {
     if let Some(error) = &execution.error {
         lines.push(format!("  Error: {error}"));
     }
+    if let Some(snapshot) = &execution.snapshot_id {
+        lines.push(format!("  Backup: {snapshot}"));
+    }
     lines
 }
 
@@ -261,7 +264,7 @@ pub fn word(state: ExecutionState) -> &'static str {
 }
 
 /// `2025-01-28 10:00:00`, in UTC.
-fn moment(ms: i64) -> String {
+pub fn moment(ms: i64) -> String {
     let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000)
         .ok()

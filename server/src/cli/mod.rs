@@ -3,6 +3,7 @@
 mod apply;
 mod args;
 mod audit;
+mod backup;
 mod document;
 mod exit;
 mod fields;
@@ -54,6 +55,7 @@ async fn run(cli: Cli) -> Result<Exit, CliError> {
             Ok(Exit::Done)
         }
         Command::Audit(command) => audit::audit(command, &records()?, &mut screen).await,
+        Command::Backup(command) => backup::backup(command, &records()?, screen).await,
         Command::Migrate(command) => match command {
             Migrate::Create(arguments) => new_document::create(arguments, &mut screen).await,
             Migrate::Generate(arguments) => new_document::generate(arguments, &mut screen).await,

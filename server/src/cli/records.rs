@@ -98,6 +98,7 @@ impl Records {
             started_at: record.started_at,
             completed_at: record.completed_at,
             error: record.error.clone(),
+            snapshot: record.snapshot.clone(),
             intent: None,
             wanted: false,
         };

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use bellows::estimate::bytes as size;
 use bellows::run::{Blocker, EventKind, RunEvent};
 use serde_json::Value;
 
@@ -51,7 +52,7 @@ impl Report {
     }
 
     fn show_text(&self, event: &EventKind, screen: &mut Screen) -> Result<(), CliError> {
-        if let EventKind::Progress { .. } = event {
+        if let EventKind::Progress { .. } | EventKind::BackupProgress { .. } = event {
             if screen.moves() {
                 return screen.redraw(&progress(event, true));
             }
@@ -115,6 +116,7 @@ fn line(event: &EventKind) -> Option<(Tone, String)> {
     Some(match event {
         EventKind::ExecutionCreated { .. }
         | EventKind::Progress { .. }
+        | EventKind::BackupProgress { .. }
         | EventKind::Stopped { .. }
         | EventKind::Finished { .. } => return None,
         EventKind::PhaseStarted { phase, resumed, .. } => {
@@ -166,6 +168,25 @@ fn line(event: &EventKind) -> Option<(Tone, String)> {
         EventKind::PhaseRolledBack { phase } => {
             (Tone::Good, format!("✓ Phase {phase} is taken back"))
         }
+        EventKind::BackupTaken {
+            snapshot,
+            bytes,
+            duration_ms,
+            tables,
+            ..
+        } => {
+            let (bytes, time) = (size(*bytes), span(*duration_ms));
+            let s = if *tables == 1 { "" } else { "s" };
+            let words = format!("✓ Backup {snapshot}: {tables} table{s}, {bytes}, in {time}");
+            (Tone::Good, words)
+        }
+        EventKind::BackupSkipped { before, .. } => (
+            Tone::Careful,
+            format!("⚠ Phase {before} starts without a backup"),
+        ),
+        EventKind::Restored { snapshot, .. } => {
+            (Tone::Careful, format!("Backup {snapshot} was restored"))
+        }
         EventKind::Notice { message } => (Tone::Faint, format!("  ℹ {message}")),
     })
 }
@@ -189,6 +210,10 @@ fn in_the_way(blockers: &[Blocker]) -> String {
 
 /// How far a backfill is: with a bar where it can move.
 fn progress(event: &EventKind, bar: bool) -> String {
+    if let EventKind::BackupProgress { bytes, total, .. } = event {
+        let (bytes, total) = (size(*bytes), size(*total));
+        return format!("  backup: {bytes} written of at most about {total}");
+    }
     let EventKind::Progress {
         rows,
         total,

@@ -15,7 +15,7 @@ use super::screen::Screen;
 use crate::audit::{Entry, execution_subject};
 use crate::events::Events;
 use crate::executor::{
-    self, ControlSender, EventSink, ExecuteError, ExecutionRecord, Outcome, RunOptions,
+    self, BackupOrder, ControlSender, EventSink, ExecuteError, ExecutionRecord, Outcome, RunOptions,
 };
 use crate::target::Target;
 
@@ -126,19 +126,74 @@ impl<'a> Runner<'a> {
         record: &ExecutionRecord,
         phase: u32,
         timeout: Option<u64>,
+        backup: Option<BackupOrder>,
     ) -> Result<Option<Exit>, CliError> {
         let id = &record.id;
         let entry = Entry::new("phase.started", execution_subject(id, &record.migration))
             .hash(record.hash.clone())
             .detail(json!({ "phase": phase, "target": self.target.address() }));
         self.records.audit(entry).await?;
-        let options = self.options(timeout);
+        let options = RunOptions {
+            backup,
+            ..self.options(timeout)
+        };
         let sink = self.sink().await?;
         let (sender, receiver) = executor::control();
         let by = self.records.user();
         let run = executor::run_phase(self.target, id, phase, by, &options, &sink, receiver);
-        let outcome = self.interruptible(sender, run).await?;
-        self.concluded(id, phase, outcome, Exit::Failed).await
+        let outcome = self.interruptible(sender, run).await;
+        self.backed_up(record).await?;
+        if let Err(CliError::Execute(error @ ExecuteError::Backup(_))) = &outcome {
+            let subject = execution_subject(id, &record.migration);
+            let entry = Entry::refusal("backup.failed", subject, &error.to_string());
+            let entry = entry.hash(record.hash.clone());
+            self.records.audit(entry).await?;
+        }
+        self.concluded(id, phase, outcome?, Exit::Failed).await
+    }
+
+    /// Records the backup that the run has taken, where it has.
+    async fn backed_up(&self, before: &ExecutionRecord) -> Result<(), CliError> {
+        let Some(after) = executor::execution(self.target, &before.id).await? else {
+            return Ok(());
+        };
+        let Some(snapshot) = after
+            .snapshot
+            .filter(|id| before.snapshot.as_ref() != Some(id))
+        else {
+            return Ok(());
+        };
+        let subject = execution_subject(&before.id, &before.migration);
+        let entry = Entry::new("backup.taken", subject)
+            .hash(before.hash.clone())
+            .detail(json!({ "snapshot": snapshot, "target": self.target.address() }));
+        self.records.audit(entry).await
+    }
+
+    /// Tells that the phase starts without a backup, and who wanted it so.
+    pub async fn backup_skipped(&self, id: &str, phase: u32) -> Result<(), CliError> {
+        let event = EventKind::BackupSkipped {
+            before: phase,
+            by: self.records.user().to_owned(),
+        };
+        let told = self.sink().await?.append(id, event).await;
+        Ok(told.map_err(ExecuteError::from)?)
+    }
+
+    /// Tells that a restore has put an execution back.
+    pub async fn restored(&self, backup: &str, record: &ExecutionRecord) -> Result<(), CliError> {
+        let event = EventKind::Restored {
+            snapshot: backup.to_owned(),
+            state: record.state,
+            phases: record.phases.iter().map(|phase| phase.state).collect(),
+        };
+        let events = Events::new(self.records.store().await?.clone());
+        Ok(events.append(&record.id, event).await.map(drop)?)
+    }
+
+    /// Who runs, for the target's records.
+    pub fn owner(&self) -> &str {
+        &self.owner
     }
 
     /// Takes phases back: one, or all that are done. Says how the command ends.
@@ -239,19 +294,24 @@ impl<'a> Runner<'a> {
             .hash(record.hash)
             .detail(detail);
         self.records.audit(entry).await?;
+        let snapshot = record.snapshot.as_deref();
         match outcome {
             Outcome::PhaseCompleted => Ok(None),
-            Outcome::Completed => self.finished(id, FinalStatus::Completed).map(Some),
+            Outcome::Completed => self
+                .finished(id, FinalStatus::Completed, snapshot)
+                .map(Some),
             Outcome::RolledBack { message } => {
                 self.say(&message)?;
-                self.finished(id, FinalStatus::RolledBack)?;
+                self.finished(id, FinalStatus::RolledBack, snapshot)?;
                 Ok(Some(taken_back))
             }
             Outcome::Failed { message } => {
                 self.say(&message)?;
-                self.finished(id, FinalStatus::Failed).map(Some)
+                self.finished(id, FinalStatus::Failed, snapshot).map(Some)
             }
-            Outcome::Cancelled => self.finished(id, FinalStatus::Cancelled).map(Some),
+            Outcome::Cancelled => self
+                .finished(id, FinalStatus::Cancelled, snapshot)
+                .map(Some),
             Outcome::Stopped { reason, message } => {
                 self.stopped(id, phase, reason, &message).map(Some)
             }
@@ -259,7 +319,12 @@ impl<'a> Runner<'a> {
     }
 
     /// The last words of an execution that is over.
-    pub fn finished(&self, id: &str, status: FinalStatus) -> Result<Exit, CliError> {
+    pub fn finished(
+        &self,
+        id: &str,
+        status: FinalStatus,
+        snapshot: Option<&str>,
+    ) -> Result<Exit, CliError> {
         let (exit, words) = match status {
             FinalStatus::Completed => (Exit::Done, "completed"),
             FinalStatus::Failed => (Exit::Failed, "failed"),
@@ -273,7 +338,7 @@ impl<'a> Runner<'a> {
                     "event": "finished",
                     "status": status,
                     "executionId": id,
-                    "snapshotId": null,
+                    "snapshotId": snapshot,
                 }))
             })?,
         }

@@ -89,7 +89,7 @@ pub struct ExecutionWire {
     pub completed_at: Option<i64>,
     /// Milliseconds between the two.
     pub duration_ms: Option<i64>,
-    /// The backup taken before it; none are taken yet.
+    /// The newest backup that was taken for it.
     pub snapshot_id: Option<String>,
     /// What went wrong last.
     pub error: Option<String>,
@@ -115,7 +115,7 @@ impl ExecutionWire {
             duration_ms: record
                 .completed_at
                 .map(|at| (at - record.started_at) / 1000),
-            snapshot_id: None,
+            snapshot_id: record.snapshot.clone(),
             error: record.error.clone(),
         }
     }
@@ -134,7 +134,7 @@ impl From<&Kept> for ExecutionWire {
             started_at: kept.started_at / 1000,
             completed_at: kept.completed_at.map(|at| at / 1000),
             duration_ms: kept.completed_at.map(|at| (at - kept.started_at) / 1000),
-            snapshot_id: None,
+            snapshot_id: kept.snapshot.clone(),
             error: kept.error.clone(),
         }
     }

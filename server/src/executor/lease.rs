@@ -7,6 +7,12 @@ use crate::target::{Link, ours};
 /// A lease without a heartbeat for that long belongs to nobody any more.
 const STALE_MS: i64 = 30_000;
 
+/// What a lease says in place of an execution while a backup is taken by hand.
+pub(super) const BACKUP: &str = "backup";
+
+/// The same while one is restored.
+pub(super) const RESTORE: &str = "restore";
+
 /// A lease as it was found.
 pub(super) struct Lease {
     pub(super) token: String,
@@ -28,11 +34,15 @@ impl Lease {
     }
 
     fn who(&self) -> String {
+        let does = match self.execution.as_str() {
+            BACKUP => "takes a backup of this target".to_owned(),
+            RESTORE => "restores a backup onto this target".to_owned(),
+            execution => format!("runs execution {execution} on this target"),
+        };
         format!(
-            "{} on {} runs execution {} on this target (last sign of life {} s ago)",
+            "{} on {} {does} (last sign of life {} s ago)",
             self.owner,
             self.host,
-            self.execution,
             self.age_ms / 1000
         )
     }

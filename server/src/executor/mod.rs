@@ -2,6 +2,7 @@
 //! what was done.
 
 mod backfill;
+mod backup;
 mod birth;
 mod blockers;
 mod check;
@@ -43,14 +44,18 @@ use ledger::{Ending, Undo};
 use run::{Goal, Run};
 use session::{Acquired, Session};
 
+pub use backup::{
+    Preview, PreviewedTable, Restored, Rewound, Snapshot, create_backup, preview_restore,
+    restore_backup, snapshots,
+};
 pub use birth::{open, planning_schema};
 pub use check::{Verdict, verify};
 pub use control::{ControlReceiver, ControlSender, EventSink, Evicted, Wish, control};
 pub use forecast::forecast;
 pub use measure::{Held, facts, facts_if_any, held};
 pub use record::{
-    ExecuteError, ExecutionRecord, GateRecord, NewExecution, Opened, Outcome, PhaseRecord,
-    RunOptions, SinkError, Unknown, is_over,
+    BackupOrder, ExecuteError, ExecutionRecord, GateRecord, NewExecution, Opened, Outcome,
+    PhaseRecord, RunOptions, SinkError, Unknown, is_over,
 };
 
 /// Every execution on the target, newest first; none where Bellows was never there.
@@ -245,6 +250,13 @@ async fn attempt(
             });
         }
     };
+    if let Some(message) = backup::half_restored(&mut session).await? {
+        session.release().await?;
+        return Ok(Outcome::Stopped {
+            reason: StopReason::Busy,
+            message,
+        });
+    }
     // Whoever had the target before may have changed it since.
     let (session, outcome) = match ledger::one(&mut session.link, id).await {
         Ok(Some(record)) => {
@@ -287,6 +299,9 @@ async fn forward(run: &mut Run<'_>, phase: u32, by: &str) -> Result<Outcome, Exe
     }
     if at.state == PhaseState::Pending {
         run.check_drift(phase).await?;
+        if let Some(outcome) = run.back_up(phase, by).await? {
+            return Ok(outcome);
+        }
     }
     run.start(phase, at.state, by).await?;
     run.go(Goal::Forward(phase)).await

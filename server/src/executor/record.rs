@@ -1,9 +1,12 @@
 //! What an execution is on the target, and what callers hand in and get back.
 
+use std::path::PathBuf;
+
 use bellows::plan::Plan;
 use bellows::run::{ExecutionState, PhaseState, StopReason};
 use bellows::schema::Schema;
 
+use crate::backup::BackupError;
 use crate::target::{Fault, TargetError, fault};
 
 /// A document about to be executed.
@@ -63,6 +66,8 @@ pub struct ExecutionRecord {
     pub error: Option<String>,
     /// Gates that people confirmed.
     pub gates: Vec<GateRecord>,
+    /// The newest backup that was taken for it.
+    pub snapshot: Option<String>,
 }
 
 impl ExecutionRecord {
@@ -143,6 +148,17 @@ pub struct RunOptions {
     pub max_lag_ms: Option<u64>,
     /// What a person said about a statement of which nobody can know whether it took effect.
     pub unknown: Unknown,
+    /// The backup to take before the phase's first statement; absent: none.
+    pub backup: Option<BackupOrder>,
+}
+
+/// A backup that a run is to take before a phase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupOrder {
+    /// Where backups are kept.
+    pub folder: PathBuf,
+    /// The whole database, and not only the tables that the migration touches.
+    pub whole: bool,
 }
 
 impl RunOptions {
@@ -157,6 +173,7 @@ impl RunOptions {
             reconnect_ms: 60_000,
             max_lag_ms: Some(10_000),
             unknown: Unknown::Ask,
+            backup: None,
         }
     }
 }
@@ -270,6 +287,10 @@ pub enum ExecuteError {
     /// An event could not be kept; the run stopped where it can go on.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// A backup could not be taken or restored; where it was to come before a phase, nothing of the
+    /// phase was done.
+    #[error("{0}")]
+    Backup(BackupError),
     /// A soak cannot be read.
     #[error("the soak of a gate cannot be read: {0}")]
     Soak(String),
@@ -291,6 +312,7 @@ impl ExecuteError {
             | ExecuteError::NothingToRollBack(_)
             | ExecuteError::Records(_)
             | ExecuteError::Sink(_)
+            | ExecuteError::Backup(_)
             | ExecuteError::Soak(_) => false,
         }
     }
@@ -314,7 +336,24 @@ impl ExecuteError {
             | ExecuteError::NothingToRollBack(_)
             | ExecuteError::Records(_)
             | ExecuteError::Sink(_)
+            | ExecuteError::Backup(_)
             | ExecuteError::Soak(_) => false,
+        }
+    }
+}
+
+impl From<BackupError> for ExecuteError {
+    fn from(error: BackupError) -> Self {
+        match error {
+            BackupError::Target(error) => ExecuteError::Target(error),
+            error @ (BackupError::Missing { .. }
+            | BackupError::Old { .. }
+            | BackupError::Tool { .. }
+            | BackupError::Room { .. }
+            | BackupError::File { .. }
+            | BackupError::NotFound { .. }
+            | BackupError::Damaged { .. }
+            | BackupError::Refused(_)) => ExecuteError::Backup(error),
         }
     }
 }

@@ -251,5 +251,8 @@ async fn sweep(state: AppState) {
         if let Err(error) = sessions::sweep(&state.store, &state.cookies).await {
             tracing::warn!(%error, "what is over could not be forgotten");
         }
+        if let Err(error) = usecase::expire(&state).await {
+            tracing::warn!(%error, "backups past their time could not be removed");
+        }
     }
 }

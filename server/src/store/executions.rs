@@ -17,6 +17,9 @@ pub enum Intent {
         phase: u32,
         /// Who started it.
         by: String,
+        /// Whether a backup comes first, and then, whether of the whole database.
+        #[serde(default)]
+        backup: Option<bool>,
     },
     /// Take back everything that is done.
     RollBack {
@@ -70,6 +73,8 @@ pub struct ExecutionRecord {
     pub completed_at: Option<i64>,
     /// What went wrong last.
     pub error: Option<String>,
+    /// The newest backup that was taken for it.
+    pub snapshot: Option<String>,
     /// See [`Intent`].
     pub intent: Option<Intent>,
     /// Whether a server that finds it without a run goes on with it by itself.
@@ -92,6 +97,7 @@ struct Row {
     started_at: i64,
     completed_at: Option<i64>,
     error: Option<String>,
+    snapshot: Option<String>,
     intent: Option<String>,
     wanted: bool,
 }
@@ -119,6 +125,7 @@ impl Row {
             started_at: self.started_at,
             completed_at: self.completed_at,
             error: self.error,
+            snapshot: self.snapshot,
             wanted: self.wanted,
         })
     }
@@ -130,12 +137,13 @@ pub async fn put(tx: &mut Tx, record: &ExecutionRecord) -> Stored<()> {
     execute!(
         tx,
         "INSERT INTO execution (id, migration_id, name, version, target_id, address, plan_hash, plan, state, phases,
-             phase, started_by, started_at, completed_at, error, intent, wanted, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+             phase, started_by, started_at, completed_at, error, intent, wanted, updated_at, snapshot)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
          ON CONFLICT (id) DO UPDATE SET version = excluded.version, plan_hash = excluded.plan_hash,
              plan = excluded.plan, state = excluded.state, phases = excluded.phases,
              phase = excluded.phase, completed_at = excluded.completed_at, error = excluded.error,
-             intent = excluded.intent, wanted = excluded.wanted, updated_at = excluded.updated_at",
+             intent = excluded.intent, wanted = excluded.wanted, updated_at = excluded.updated_at,
+             snapshot = excluded.snapshot",
         &record.id,
         record.migration_id.as_deref(),
         &record.name,
@@ -153,7 +161,8 @@ pub async fn put(tx: &mut Tx, record: &ExecutionRecord) -> Stored<()> {
         record.error.as_deref(),
         intent.as_deref(),
         record.wanted,
-        super::now()
+        super::now(),
+        record.snapshot.as_deref()
     )?;
     Ok(())
 }
@@ -200,6 +209,11 @@ pub async fn advance(tx: &mut Tx, id: &str, event: &EventKind, at: i64) -> Store
         | EventKind::Progress { .. }
         | EventKind::CheckPassed { .. }
         | EventKind::CheckFailed { .. }
+        | EventKind::BackupProgress { .. }
+        | EventKind::BackupTaken { .. }
+        | EventKind::BackupSkipped { .. }
+        // Who restores knows more than the event says, and keeps it.
+        | EventKind::Restored { .. }
         | EventKind::Notice { .. } => return Ok(()),
     };
     let row = fetch_optional!(
@@ -242,6 +256,10 @@ pub async fn advance(tx: &mut Tx, id: &str, event: &EventKind, at: i64) -> Store
         | EventKind::PhaseFailed { .. }
         | EventKind::RollbackStarted { .. }
         | EventKind::PhaseRolledBack { .. }
+        | EventKind::BackupProgress { .. }
+        | EventKind::BackupTaken { .. }
+        | EventKind::BackupSkipped { .. }
+        | EventKind::Restored { .. }
         | EventKind::Notice { .. } => message.or(row.error),
     };
     execute!(
@@ -263,7 +281,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, migration_id, name, version, target_id, address, plan, state, phases, phase, ",
-            "started_by, started_at, completed_at, error, intent, wanted FROM execution ",
+            "started_by, started_at, completed_at, error, snapshot, intent, wanted FROM execution ",
             $rest
         )
     };

@@ -7,7 +7,7 @@ use super::link::{on_conflict, ours};
 use super::{Fault, Link, TargetError, fault};
 
 /// Version of the tables below.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// First half of every advisory lock of Bellows: `BELL`. The second half says what for.
 pub(crate) const LOCK_SPACE: i32 = 0x4245_4c4c;
@@ -93,6 +93,20 @@ const TABLES: &[&str] = &[
         took_us bigint NOT NULL,
         at bigint NOT NULL,
         PRIMARY KEY (execution, step, statement))",
+    "CREATE TABLE IF NOT EXISTS {b}snapshot (
+        id {key} PRIMARY KEY,
+        execution {key},
+        before_phase bigint,
+        taken_at bigint NOT NULL,
+        taken_by text NOT NULL,
+        host text NOT NULL,
+        bytes bigint NOT NULL,
+        sha256 text NOT NULL,
+        holds {long} NOT NULL,
+        restored_at bigint)",
+    "CREATE TABLE IF NOT EXISTS {b}restore (
+        id {key} PRIMARY KEY,
+        stage {word} NOT NULL)",
     "CREATE TABLE IF NOT EXISTS {b}gate (
         execution {key} NOT NULL,
         phase bigint NOT NULL,
@@ -135,12 +149,18 @@ pub(crate) async fn present(link: &mut Link) -> Result<bool, sqlx::Error> {
 
 /// Whether the records there are new enough to hold what statements took.
 pub(crate) async fn has_measures(link: &mut Link) -> Result<bool, sqlx::Error> {
-    if !present(link).await? {
-        return Ok(false);
-    }
+    Ok(present(link).await? && is_since(link, 2).await?)
+}
+
+/// Whether the records, which are there, are new enough to know of backups.
+pub(crate) async fn has_snapshots(link: &mut Link) -> Result<bool, sqlx::Error> {
+    is_since(link, 3).await
+}
+
+async fn is_since(link: &mut Link, wanted: i64) -> Result<bool, sqlx::Error> {
     let sql = ours(link.engine(), "SELECT version FROM {b}target");
     Ok(match link.fetch_optional(&sql, &[]).await? {
-        Some(row) => row.int(0)?.is_some_and(|version| version >= 2),
+        Some(row) => row.int(0)?.is_some_and(|version| version >= wanted),
         None => false,
     })
 }

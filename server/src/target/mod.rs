@@ -125,13 +125,17 @@ pub struct PostgresTarget {
     pub(crate) options: PgConnectOptions,
     pub(crate) pool: PgPool,
     address: String,
+    /// The whole address, for the server's own tools.
+    pub(crate) url: TargetUrl,
 }
 
 /// What is known of a target on MySQL or MariaDB.
 pub struct MySqlTarget {
-    options: MySqlConnectOptions,
+    pub(crate) options: MySqlConnectOptions,
     pub(crate) pool: MySqlPool,
     address: String,
+    /// The whole address, for the server's own tools.
+    pub(crate) url: TargetUrl,
     /// Which of the two, as its version says.
     engine: Engine,
 }
@@ -174,6 +178,7 @@ impl Target {
                     options,
                     pool,
                     address: url.address(),
+                    url: url.clone(),
                 }))
             }
             (None, None, path) => {
@@ -326,6 +331,7 @@ fn dotted(version: u32) -> String {
 pub(crate) use layout::LOCK_SPACE;
 pub(crate) use layout::ensure as ensure_layout;
 pub(crate) use layout::has_measures as layout_has_measures;
+pub(crate) use layout::has_snapshots as layout_has_snapshots;
 pub(crate) use layout::identity as identity_on;
 pub(crate) use layout::named_lock;
 pub(crate) use layout::present as layout_present;

@@ -78,6 +78,7 @@ pub(super) async fn reach(
         options,
         pool,
         address: url.address(),
+        url: url.clone(),
         engine,
     })
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bellows::access::Action;
-use bellows::run::{ExecutionState, PhaseState, RunEvent};
+use bellows::run::{BackupNeed, EventKind, ExecutionState, PhaseState, RunEvent};
 use bellows_app::backend::{
     Answer, BlockedBy, Control, ErrorCode, ExecutionBackend, ExecutionDetail, ExecutionSummary,
     StartRequest,
@@ -10,10 +10,11 @@ use bellows_app::backend::{
 use serde_json::json;
 
 use super::facts::{Facts, TargetNames};
-use super::guard::{Live, blocked};
+use super::guard::{Live, backup_need, blocked};
 use super::runs::{self, Occasion};
 use super::{ApiError, RequestBackend, conflict, drift, invalid, not_found, reach, told, views};
 use crate::audit::{Entry, append, execution_subject, record};
+use crate::backup::{self, Scope};
 use crate::executor::{self, NewExecution};
 use crate::store::executions::{self as rows, ExecutionRecord, Intent};
 use crate::store::{migrations, new_id, now, reviews, targets};
@@ -75,7 +76,12 @@ impl RequestBackend {
         target: &Target,
         without_backup: bool,
     ) -> Answer<Live> {
+        let needs = backup_need(facts, phase) != BackupNeed::None && !without_backup;
         let mut live = Live {
+            backup_obstacle: match needs {
+                true => self.backup_obstacle(facts, target).await?,
+                false => None,
+            },
             busy: self
                 .state
                 .runs
@@ -101,6 +107,20 @@ impl RequestBackend {
             }
         }
         Ok(live)
+    }
+
+    /// Why no backup can be taken for the migration.
+    async fn backup_obstacle(&self, facts: &Facts, target: &Target) -> Answer<Option<String>> {
+        let scope = match (&facts.plan, facts.policy.backup_whole) {
+            (Some(reviewed), false) => {
+                let phases = reviewed.plan.phases.iter();
+                Scope::Tables(phases.flat_map(|phase| phase.tables.clone()).collect())
+            }
+            (Some(_) | None, _) => Scope::Whole,
+        };
+        reach::within(backup::obstacle(target, &self.state.backups, &scope))
+            .await?
+            .map_err(|error| reach::refused(&error.into()))
     }
 
     /// Has the execution go on with that intent: kept and recorded first, then begun.
@@ -263,6 +283,7 @@ impl ExecutionBackend for RequestBackend {
             drop(tx);
             return self.not_started(&facts, phase, by).await;
         }
+        let need = backup_need(&facts, phase);
         let mut execution = ExecutionRecord {
             id: opened.record.id.clone(),
             migration_id: Some(facts.migration.id.clone()),
@@ -278,9 +299,12 @@ impl ExecutionBackend for RequestBackend {
             started_at: opened.record.started_at,
             completed_at: None,
             error: None,
+            snapshot: None,
             intent: Some(Intent::Phase {
                 phase,
                 by: person.login.clone(),
+                backup: (need != BackupNeed::None && !request.without_backup)
+                    .then_some(facts.policy.backup_whole),
             }),
             wanted: true,
         };
@@ -317,6 +341,13 @@ impl ExecutionBackend for RequestBackend {
         // Its birth, and what was done before it, elsewhere or by one that is over.
         told::catch_up(&self.state.events, &opened.record).await?;
         let id = execution.id.clone();
+        if need == BackupNeed::Destroys && request.without_backup {
+            let event = EventKind::BackupSkipped {
+                before: phase,
+                by: person.login.clone(),
+            };
+            self.state.events.append(&id, event).await?;
+        }
         runs::begin(&self.state, execution, target, Occasion::Person)?;
         Ok(id)
     }
@@ -427,10 +458,11 @@ impl ExecutionBackend for RequestBackend {
                 }
                 let target = reach::target(&self.state, &target_id).await?;
                 let phase = execution.phase;
-                let intent = execution
-                    .intent
-                    .clone()
-                    .unwrap_or(Intent::Phase { phase, by });
+                let intent = execution.intent.clone().unwrap_or(Intent::Phase {
+                    phase,
+                    by,
+                    backup: None,
+                });
                 let state = match &intent {
                     Intent::Phase { .. } => ExecutionState::Running,
                     Intent::RollBack { .. } | Intent::Cancel { .. } => ExecutionState::RollingBack,

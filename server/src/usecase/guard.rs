@@ -3,7 +3,9 @@
 use bellows::access::Action;
 use bellows::lint;
 use bellows::plan::PhasePlan;
-use bellows::run::{ExecutionState, GuardFacts, PhaseState, Reason, VersionState, guard};
+use bellows::run::{
+    BackupNeed, ExecutionState, GuardFacts, PhaseState, Reason, VersionState, guard,
+};
 use bellows_app::backend::{BlockedBy, ReviewState};
 
 use super::facts::Facts;
@@ -22,6 +24,8 @@ pub struct Live {
     pub busy: Option<String>,
     /// The person said to go on without a backup, or will be asked.
     pub without_backup: bool,
+    /// Why no backup can be taken.
+    pub backup_obstacle: Option<String>,
 }
 
 /// What keeps that person from starting the phase; empty lists: nothing does.
@@ -70,13 +74,25 @@ fn conditions(facts: &Facts, phase: u32, actor: &Actor, live: Live) -> GuardFact
                 .iter()
                 .filter(|finding| finding.phase.is_none_or(|of| of == phase)),
         ),
-        irreversible_without_waiver: plan.is_some_and(|plan| !plan.reversible)
-            && !live.without_backup,
+        backup: backup_need(facts, phase),
+        backup_obstacle: live.backup_obstacle,
+        backup_waived: live.without_backup,
         drift: live.drift,
         another_run: live.busy,
         execution: under_way,
         state: state(facts, phase, under_way),
     }
+}
+
+/// Whether a backup is taken before the phase.
+pub fn backup_need(facts: &Facts, phase: u32) -> BackupNeed {
+    let reversible = facts.phase(phase).is_none_or(|plan| plan.reversible);
+    let under_way = facts.executions.first().filter(|e| !e.state.is_over());
+    let first = under_way.is_none_or(|execution| {
+        let mut phases = execution.phases.iter();
+        phases.all(|progress| progress.state == PhaseState::Pending)
+    });
+    BackupNeed::of(facts.policy.backup, reversible, first)
 }
 
 /// A version without a reviewed plan that has the phase counts as not reviewed, one of which

@@ -17,7 +17,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::facts::Facts;
-use super::guard::{Live, blocked};
+use super::guard::{Live, backup_need, blocked};
 use super::waivers::written;
 use super::{RequestBackend, conflict, invalid, not_found, reach, views, with_details};
 use crate::audit::{Entry, append};
@@ -149,16 +149,16 @@ impl RequestBackend {
             .iter()
             .map(|phase| {
                 let number = phase.phase;
-                // The page asks about the backup when it is started.
+                // Whether a backup can be taken is asked when it is started.
                 let live = Live {
                     busy: self
                         .state
                         .runs
                         .busy(&facts.target.id, facts.executions.first()),
-                    without_backup: true,
                     ..Live::default()
                 };
                 PhaseView {
+                    backup: backup_need(facts, number),
                     phase: number,
                     state: facts.phase_state(number),
                     approvals: u32::try_from(facts.approvals_of(number).len()).unwrap_or(u32::MAX),
@@ -198,11 +198,7 @@ impl RequestBackend {
                     && !given.iter().any(|approval| approval.person_id == person.id)
             });
         let to_start = phases.first().is_some_and(|phase| {
-            let live = Live {
-                without_backup: true,
-                ..Live::default()
-            };
-            blocked(facts, *phase, &self.actor, live) == BlockedBy::default()
+            blocked(facts, *phase, &self.actor, Live::default()) == BlockedBy::default()
         });
         let to_confirm = phases.first().is_some_and(|phase| {
             let gate = facts.phase(*phase).and_then(|plan| plan.gate.as_ref());

@@ -5,6 +5,7 @@
 //! whoever asks. The command line and the demonstration use it just so.
 
 mod audit;
+mod backups;
 mod blockers;
 mod drift;
 mod executions;
@@ -37,6 +38,7 @@ use crate::state::AppState;
 use crate::store::people::Person;
 use crate::store::{Store, StoreError, people as rows};
 
+pub use backups::expire;
 pub use reach::Reached;
 pub use recovery::recover;
 pub use runs::{Runs, come_to_rest};
@@ -155,6 +157,7 @@ fn permission_words(action: Action) -> &'static str {
         Action::Audit => "read the audit log",
         Action::ManageTargets => "manage targets and environments",
         Action::ManagePeople => "manage people",
+        Action::Restore => "restore backups here",
     }
 }
 
@@ -169,6 +172,7 @@ fn refused_action(action: Action) -> &'static str {
         Action::Audit => "audit.refused",
         Action::ManageTargets => "targets.refused",
         Action::ManagePeople => "people.refused",
+        Action::Restore => "restore.refused",
     }
 }
 

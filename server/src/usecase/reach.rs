@@ -97,6 +97,7 @@ pub fn refused(error: &ExecuteError) -> ApiError {
         | ExecuteError::DocumentChanged { .. }
         | ExecuteError::Drift { .. }
         | ExecuteError::NothingToRollBack(_) => ApiError::new(ErrorCode::Conflict, sentence(error)),
+        ExecuteError::Backup(_) => ApiError::new(ErrorCode::Conflict, sentence(error)),
         ExecuteError::Records(_) | ExecuteError::Sink(_) | ExecuteError::Soak(_) => {
             super::internal(error)
         }

@@ -18,7 +18,7 @@ use crate::audit::{Entry, append, execution_subject};
 use crate::auth::Actor;
 use crate::events::Note;
 use crate::executor::{
-    self, ControlReceiver, ControlSender, Evicted, ExecuteError, Outcome, RunOptions,
+    self, BackupOrder, ControlReceiver, ControlSender, Evicted, ExecuteError, Outcome, RunOptions,
 };
 use crate::state::AppState;
 use crate::store::Stored;
@@ -179,10 +179,14 @@ async fn run(
     target: &Target,
     control: ControlReceiver,
 ) -> Result<Outcome, ExecuteError> {
-    let options = RunOptions::new(&state.owner);
+    let mut options = RunOptions::new(&state.owner);
     let events = &state.events;
     match &record.intent {
-        Some(Intent::Phase { phase, by }) => {
+        Some(Intent::Phase { phase, by, backup }) => {
+            options.backup = backup.map(|whole| BackupOrder {
+                folder: state.backups.clone(),
+                whole,
+            });
             executor::run_phase(target, &record.id, *phase, by, &options, events, control).await
         }
         Some(Intent::RollBack { by }) => {
@@ -323,6 +327,16 @@ async fn close(
             "reason": reason,
             "interrupted": interrupted,
         }));
+    if let Some(snapshot) = &closed.snapshot
+        && record.snapshot.as_ref() != Some(snapshot)
+    {
+        let taken = Entry::new("backup.taken", execution_subject(&record.id, &record.name))
+            .hash(&record.plan.plan_hash)
+            .detail(json!({ "snapshot": snapshot, "migration": record.name }));
+        if let Err(error) = crate::audit::record(&state.store, &Actor::server(), taken).await {
+            tracing::error!(%error, "a backup could not be recorded");
+        }
+    }
     // The run's end must not be lost because the store is away for a moment.
     while let Err(error) = keep(state, &closed, Some(entry.clone())).await {
         tracing::error!(%error, execution = record.id, "a run's end could not be kept; trying again");
@@ -376,6 +390,7 @@ pub fn take_over(record: &mut ExecutionRecord, seen: &executor::ExecutionRecord)
     record.started_at = seen.started_at;
     record.completed_at = seen.completed_at;
     record.error = seen.error.clone();
+    record.snapshot = seen.snapshot.clone();
 }
 
 /// Has every run stop after the batch or statement in hand, and waits until they have. The next

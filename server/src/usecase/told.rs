@@ -117,6 +117,7 @@ mod tests {
             completed_at: None,
             error: None,
             gates: Vec::new(),
+            snapshot: None,
         }
     }
 

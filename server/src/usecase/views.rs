@@ -24,6 +24,7 @@ pub fn execution(record: &ExecutionRecord, names: &TargetNames) -> ExecutionSumm
         started_at: record.started_at,
         completed_at: record.completed_at,
         error: record.error.clone(),
+        snapshot: record.snapshot.clone(),
     }
 }
 

@@ -1,11 +1,12 @@
 //! The facts that the guard judges by, as the server gathers them: each makes a start impossible
 //! by itself. How the core judges them is tested with the core.
 
-use bellows::access::{Grant, Policy, Role};
+use bellows::access::{BackupRule, Grant, Policy, Role};
 use bellows::lint::Severity;
+use bellows::run::{ExecutionState, View};
 use bellows_app::backend::{
-    Decision, ErrorCode, ExecutionBackend, MigrationBackend, PeopleBackend, SaveRequest,
-    StartRequest, TargetBackend,
+    BackupBackend, Decision, ErrorCode, ExecutionBackend, MigrationBackend, PeopleBackend,
+    SaveRequest, StartRequest, TargetBackend,
 };
 
 use crate::app::TestApp;
@@ -173,24 +174,69 @@ async fn findings_block_by_the_policy() {
 async fn values_are_destroyed_only_when_somebody_said_so() {
     let drop = "        - {type: drop_column, table: users, column: name}\n";
     let ready = ready(Policy::default(), &document(drop)).await;
+    // Where backups are to be kept there is a file.
+    std::fs::write(&ready.app.state.backups, "").unwrap();
     let refused = ready.start("engineer", false).await.unwrap_err();
     assert!(
         refused
             .iter()
-            .any(|reason| reason.starts_with("It destroys values")),
+            .any(|reason| reason.starts_with("It needs a backup, and none can be taken")),
         "{refused:?}"
     );
-    let waived = ready
-        .start("engineer", true)
-        .await
-        .err()
-        .unwrap_or_default();
-    assert!(
-        !waived
-            .iter()
-            .any(|reason| reason.starts_with("It destroys values")),
-        "{waived:?}"
+    assert_eq!(ready.start("engineer", true).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_backup_is_not_waived_where_the_policy_asks_for_it() {
+    let policy = Policy {
+        backup: BackupRule::Required,
+        ..Policy::default()
+    };
+    let ready = ready(policy, &document(ADD)).await;
+    assert_eq!(
+        ready.start("engineer", true).await,
+        reason("The environment's policy asks for a backup: it cannot start without one.")
     );
+    assert_eq!(ready.start("engineer", false).await, Ok(()));
+    let engineer = ready.app.backend("engineer").await;
+    let id = engineer.executions().await.unwrap()[0].id.clone();
+    crate::runs::until_state(&ready.app, &id, ExecutionState::Completed).await;
+    let snapshot = engineer
+        .execution(id.clone())
+        .await
+        .unwrap()
+        .summary
+        .snapshot;
+    let target = engineer.targets().await.unwrap()[0].id.clone();
+    let backups = engineer.backups(target.clone()).await.unwrap();
+    assert_eq!(backups.len(), 1);
+    assert_eq!(Some(&backups[0].id), snapshot.as_ref());
+    assert!(backups[0].here);
+
+    // It is restored by an admin alone, and the execution goes back with the rows.
+    let error = engineer
+        .restore_backup(target.clone(), backups[0].id.clone())
+        .await
+        .unwrap_err();
+    assert_eq!(error.code, ErrorCode::Forbidden);
+    let admin = ready.app.backend("admin").await;
+    let seen = admin
+        .preview_restore(target.clone(), backups[0].id.clone())
+        .await
+        .unwrap();
+    assert_eq!(seen.executions.len(), 1);
+    assert!(seen.tables.iter().any(|table| table.table == "users"));
+    let done = admin
+        .restore_backup(target.clone(), backups[0].id.clone())
+        .await
+        .unwrap();
+    assert!(done.as_then && done.saved.is_some(), "{done:?}");
+    let detail = engineer.execution(id).await.unwrap();
+    assert_eq!(detail.summary.state, ExecutionState::RolledBack);
+    let told = View::fold(&detail.events);
+    assert_eq!(told.state, Some(ExecutionState::RolledBack));
+    assert_eq!(told.illegal, []);
+    assert_eq!(admin.backups(target).await.unwrap().len(), 2);
 }
 
 #[tokio::test]

@@ -129,6 +129,22 @@ fn table() -> Vec<(&'static str, Body, Permitted)> {
             Only(&["auditor", "admin"]),
         ),
         ("/api/audit/verify", none(), Only(&["auditor", "admin"])),
+        ("/api/backups/list", form("target_id=none"), AnyRole),
+        (
+            "/api/backups/take",
+            Body::Json(json!({"target_id": "none"})),
+            Only(&["engineer"]),
+        ),
+        (
+            "/api/backups/preview",
+            form("target_id=none&id=none"),
+            Only(&["admin"]),
+        ),
+        (
+            "/api/backups/restore",
+            Body::Json(json!({"target_id": "none", "id": "none"})),
+            Only(&["admin"]),
+        ),
         ("/api/people/list", none(), Only(&["admin"])),
         (
             "/api/people/add",

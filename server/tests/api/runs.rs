@@ -150,7 +150,7 @@ async fn until(
     }
 }
 
-async fn until_state(app: &TestApp, id: &str, state: ExecutionState) -> ExecutionDetail {
+pub(crate) async fn until_state(app: &TestApp, id: &str, state: ExecutionState) -> ExecutionDetail {
     let backend = app.backend("engineer").await;
     until(&backend, id, |detail| detail.summary.state == state).await
 }

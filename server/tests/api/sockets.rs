@@ -60,6 +60,7 @@ async fn an_execution(app: &TestApp) -> String {
         started_at: now(),
         completed_at: None,
         error: None,
+        snapshot: None,
         intent: None,
         wanted: false,
     };

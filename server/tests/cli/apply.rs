@@ -243,6 +243,8 @@ fn gates_soaks_and_what_cannot_be_undone_each_need_their_word() {
     );
     assert_eq!(last["executionId"], id);
 
+    // Where backups are to be kept there is a file.
+    place.write("data/backups", "");
     let ran = place
         .bellows(&apply(&file, &url, &["-y", "--skip-soak"]))
         .exits(1);

@@ -1,6 +1,7 @@
 //! The binary `bellows` at the command line, as people and CI call it.
 
 mod apply;
+mod backup;
 mod documents;
 mod history;
 mod interrupt;

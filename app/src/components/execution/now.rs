@@ -1,6 +1,8 @@
 //! What is being done at this moment: progress, or who stands in the way.
 
-use bellows::run::{Blocker, EventKind, FinalStatus, StepProgress, StopReason, Stopped, View};
+use bellows::run::{
+    BackupProgress, Blocker, EventKind, FinalStatus, StepProgress, StopReason, Stopped, View,
+};
 use leptos::prelude::*;
 
 use super::end_session::{Asked, EndSession};
@@ -19,6 +21,7 @@ pub fn NowPanel(
     let ask = control.is_some().then_some(asked);
     let stopped = Memo::new(move |_| view.read().stopped.clone());
     let finished = Memo::new(move |_| view.read().finished.clone());
+    let backups = Memo::new(move |_| view.read().backups.clone());
     let step = Memo::new(move |_| {
         let view = view.read();
         let current = view
@@ -33,6 +36,13 @@ pub fn NowPanel(
                 {move || finished.get().map(|(status, message)| view! { <End status message /> })}
                 {move || stopped.get().map(|stopped| view! { <Stop stopped /> })}
             </div>
+            {move || {
+                backups
+                    .get()
+                    .into_iter()
+                    .map(|backup| view! { <BackupLine backup /> })
+                    .collect_view()
+            }}
             {move || match step.get() {
                 Some((phase, step)) => {
                     view! { <Current phase step ask /> }.into_any()
@@ -44,6 +54,33 @@ pub fn NowPanel(
         </section>
     }
     .into_any()
+}
+
+/// A backup of the run: how far it is, or under which id it can be restored.
+#[component]
+fn BackupLine(backup: BackupProgress) -> impl IntoView {
+    let before = format!(" before phase {}", backup.before);
+    match backup.taken {
+        Some((id, took)) => {
+            let words = format!(
+                ": {}, in {}",
+                text::bytes(backup.bytes),
+                text::duration(took)
+            );
+            view! {
+                <p data-testid="backup">"Backup " <code class="wrap">{id}</code> {before} {words}</p>
+            }
+            .into_any()
+        }
+        None => {
+            let words = format!(
+                ": {} of at most about {}",
+                text::bytes(backup.bytes),
+                text::bytes(backup.total),
+            );
+            view! { <p data-testid="backup">"Taking a backup" {before} {words}</p> }.into_any()
+        }
+    }
 }
 
 #[component]

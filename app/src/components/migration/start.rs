@@ -1,7 +1,7 @@
 //! The gate and the start of a phase, or why it cannot start.
 
 use bellows::plan::PhasePlan;
-use bellows::run::PhaseState;
+use bellows::run::{BackupNeed, PhaseState};
 use leptos::prelude::*;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
@@ -65,7 +65,7 @@ pub fn StartPanel(
                 phase: phase.phase,
                 without_backup: false,
             };
-            view! { <StartButton request destroys=!planned.reversible /> }.into_any()
+            view! { <StartButton request backup=phase.backup /> }.into_any()
         } else {
             view! { <Blocked blocked=phase.blocked /> }.into_any()
         }}
@@ -94,7 +94,7 @@ fn Blocked(blocked: BlockedBy) -> impl IntoView {
 }
 
 #[component]
-fn StartButton(request: StartRequest, destroys: bool) -> impl IntoView {
+fn StartButton(request: StartRequest, backup: BackupNeed) -> impl IntoView {
     let navigate = use_navigate();
     let number = request.phase;
     let without_backup = RwSignal::new(false);
@@ -115,7 +115,13 @@ fn StartButton(request: StartRequest, destroys: bool) -> impl IntoView {
     let tick = format!("without-backup-{number}");
     let tick_id = tick.clone();
     view! {
-        {destroys
+        {match backup {
+            BackupNeed::None => None,
+            BackupNeed::Destroys => Some("It destroys values: a backup is taken first."),
+            BackupNeed::Required => Some("A backup is taken first."),
+        }
+            .map(|words| view! { <p data-testid="backup-first">{words}</p> })}
+        {(backup == BackupNeed::Destroys)
             .then(|| {
                 view! {
                     <label class="tick" for=tick>
@@ -124,7 +130,7 @@ fn StartButton(request: StartRequest, destroys: bool) -> impl IntoView {
                             id=tick_id
                             on:change=move |event| without_backup.set(event_target_checked(&event))
                         />
-                        "Start without a backup: this phase destroys values. That you said so is recorded."
+                        "Start without a backup. That you said so is recorded."
                     </label>
                 }
             })}

@@ -1,5 +1,6 @@
 //! Executions in Bellows' records on the target: reading them, and every change of their state.
 
+mod backups;
 mod measures;
 mod read;
 
@@ -13,6 +14,7 @@ use crate::target::{Arg, Link, on_conflict, ours};
 
 use super::record::ExecuteError;
 
+pub(super) use backups::{back_to, keep_snapshot, restored, snapshots, standing};
 pub(super) use measures::{held, keep_measure, measures};
 pub(super) use read::{after, all, before, latest, now, one, steps, undo, walked};
 

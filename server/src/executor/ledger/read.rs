@@ -77,7 +77,7 @@ async fn complete(link: &mut Link, rows: &[Row]) -> Result<Vec<ExecutionRecord>,
         [row] => Some(need(row, 0)?),
         _ => None,
     };
-    let filter = Arg::Text(only);
+    let filter = Arg::Text(only.clone());
     let mut phases: HashMap<String, Vec<PhaseRecord>> = HashMap::new();
     for row in link
         .fetch_all(
@@ -117,10 +117,12 @@ async fn complete(link: &mut Link, rows: &[Row]) -> Result<Vec<ExecutionRecord>,
             at: row.int(4)?.unwrap_or_default(),
         });
     }
+    let mut snapshots = super::backups::newest(link, only.as_deref()).await?;
     rows.iter()
         .map(|row| {
             let id = need(row, 0)?;
             Ok(ExecutionRecord {
+                snapshot: snapshots.remove(&id),
                 phases: phases.remove(&id).unwrap_or_default(),
                 gates: gates.remove(&id).unwrap_or_default(),
                 id,
