@@ -4,13 +4,15 @@
 //! [`operation`]s, often written by a [`pattern`]; a [`dialect`] compiles them to a [`plan`],
 //! which the [`lint`] judges; [`access`] says who may do what with it, and [`run`] is the state
 //! machine of its execution. Code writes documents with the [`builder`]; what people write as SQL
-//! is read by [`sql`]; [`estimate`] says how long a plan takes.
+//! is read by [`sql`]; [`estimate`] says how long a plan takes, and [`left`] what is left of those
+//! that nobody went on with.
 
 pub mod access;
 pub mod builder;
 pub mod dialect;
 pub mod document;
 pub mod estimate;
+pub mod left;
 pub mod lint;
 pub mod operation;
 pub mod pattern;

@@ -10,6 +10,7 @@
 mod audit;
 mod backups;
 mod executions;
+mod left;
 mod migrations;
 mod people;
 mod session;
@@ -21,6 +22,7 @@ use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 pub use audit::*;
 pub use backups::*;
 pub use executions::*;
+pub use left::*;
 pub use migrations::*;
 pub use people::*;
 pub use session::*;

@@ -7,6 +7,7 @@
 mod audit;
 mod backups;
 mod executions;
+mod left;
 mod migrations;
 mod people;
 mod session;
@@ -21,6 +22,7 @@ pub use backups::{BackupBackend, BackupView, RestorePreview, RestoreResult, Tabl
 pub use executions::{
     BlockedBy, Control, ExecutionBackend, ExecutionDetail, ExecutionSummary, StartRequest,
 };
+pub use left::{LeftBackend, LeftBehindView, LeftView, UnfinishedView};
 pub use migrations::{
     ApprovalView, Decision, MigrationBackend, MigrationDetail, MigrationSummary, PhaseView,
     PreviewRequest, ReviewState, SaveRequest, Saved, VersionView, WaiveRequest,
@@ -37,6 +39,7 @@ pub trait Backend:
     + TargetBackend
     + AuditBackend
     + BackupBackend
+    + LeftBackend
     + PeopleBackend
     + Send
     + Sync

@@ -6,8 +6,8 @@ use leptos::prelude::*;
 use crate::api;
 use crate::backend::{ApiError, Me, NewTarget, TargetSummary};
 use crate::components::{
-    ActionFailure, Backups, Empty, EngineBadge, LiveSchema, LiveSchemaNote, Loaded, PageHead,
-    PolicyForm, SchemaView, Time, live_schema,
+    ActionFailure, Backups, Empty, EngineBadge, LeftBehind, LiveSchema, LiveSchemaNote, Loaded,
+    PageHead, PolicyForm, SchemaView, Time, live_schema,
 };
 
 /// The page.
@@ -64,9 +64,11 @@ fn TargetCard(target: TargetSummary) -> impl IntoView {
     let shown = RwSignal::new(false);
     let id = target.id.clone();
     let backed_up = target.id.clone();
+    let left_on = target.id.clone();
     let may = |deed: Deed| {
         use_context::<Me>().is_some_and(|me| allowed(&me.grants, deed, Some(&target.environment)))
     };
+    let may_author = may(Deed::Author);
     let (may_take, may_restore) = (may(Deed::Execute), may(Deed::Restore));
     let state = live_schema(Signal::derive(move || shown.get().then(|| id.clone())));
     view! {
@@ -87,6 +89,7 @@ fn TargetCard(target: TargetSummary) -> impl IntoView {
                 {move || if shown.get() { "Hide the tables" } else { "Show the tables" }}
             </button>
             <Backups target_id=backed_up name=target.name.clone() may_take may_restore />
+            <LeftBehind target_id=left_on name=target.name.clone() may_author />
             <LiveSchemaNote state />
             {move || match state.get() {
                 LiveSchema::Ready(schema, _) => Some(view! { <SchemaView schema /> }),

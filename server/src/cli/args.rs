@@ -1,11 +1,15 @@
 //! The command tree, as `bellows --help` shows it.
 
+mod backup;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use bellows::document::{Engine, Shape};
 use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use backup::{Backup, BackupCreate, BackupList, BackupRemove, BackupRestore};
 
 use super::fields::{self, PatternFields};
 
@@ -42,6 +46,8 @@ pub enum Command {
     /// Take backups and restore them.
     #[command(subcommand)]
     Backup(Backup),
+    /// What runs left behind on a database, and a document that takes it away.
+    Leftovers(Leftovers),
     /// The record of who did what.
     #[command(subcommand)]
     Audit(Audit),
@@ -236,6 +242,18 @@ pub struct Apply {
     pub format: FormatOption,
 }
 
+/// `bellows leftovers`.
+#[derive(Debug, Args)]
+pub struct Leftovers {
+    #[command(flatten)]
+    pub target: TargetOption,
+    /// Write the document that takes away what no unfinished execution will to this new file.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub format: FormatOption,
+}
+
 /// What a backup holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum BackupScope {
@@ -243,67 +261,6 @@ pub enum BackupScope {
     Whole,
     /// The tables that the migration touches.
     Tables,
-}
-
-/// `bellows backup ...`.
-#[derive(Debug, Subcommand)]
-pub enum Backup {
-    /// The backups of a database, or all that are kept here.
-    List(BackupList),
-    /// Take a backup now.
-    Create(BackupCreate),
-    /// Put a database back to where a backup has it.
-    Restore(BackupRestore),
-    /// Remove a backup that is kept here.
-    Remove(BackupRemove),
-}
-
-/// `bellows backup list`.
-#[derive(Debug, Args)]
-pub struct BackupList {
-    #[command(flatten)]
-    pub target: TargetOption,
-    #[command(flatten)]
-    pub format: FormatOption,
-}
-
-/// `bellows backup create`.
-#[derive(Debug, Args)]
-pub struct BackupCreate {
-    #[command(flatten)]
-    pub target: TargetOption,
-    /// Only this table, and what stands on it; several times for several.
-    #[arg(long = "table", value_name = "TABLE")]
-    pub tables: Vec<String>,
-    #[command(flatten)]
-    pub format: FormatOption,
-}
-
-/// `bellows backup restore`.
-#[derive(Debug, Args)]
-pub struct BackupRestore {
-    /// The backup's id, as `list` and `snapshotId` have it.
-    pub id: String,
-    #[command(flatten)]
-    pub target: TargetOption,
-    /// Restore without a backup of what is there now. Recorded.
-    #[arg(long)]
-    pub skip_backup: bool,
-    /// Answer yes to questions.
-    #[arg(short, long)]
-    pub yes: bool,
-    #[command(flatten)]
-    pub format: FormatOption,
-}
-
-/// `bellows backup remove`.
-#[derive(Debug, Args)]
-pub struct BackupRemove {
-    /// The backup's id.
-    pub id: String,
-    /// Answer yes to questions.
-    #[arg(short, long)]
-    pub yes: bool,
 }
 
 /// `bellows migrate rollback`.

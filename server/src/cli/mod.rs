@@ -8,6 +8,7 @@ mod document;
 mod exit;
 mod fields;
 mod history;
+mod left;
 mod new_document;
 mod plan;
 mod project;
@@ -55,6 +56,7 @@ async fn run(cli: Cli) -> Result<Exit, CliError> {
             Ok(Exit::Done)
         }
         Command::Audit(command) => audit::audit(command, &records()?, &mut screen).await,
+        Command::Leftovers(arguments) => left::leftovers(arguments, &mut screen).await,
         Command::Backup(command) => backup::backup(command, &records()?, screen).await,
         Command::Migrate(command) => match command {
             Migrate::Create(arguments) => new_document::create(arguments, &mut screen).await,

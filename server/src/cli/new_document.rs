@@ -137,14 +137,19 @@ fn write(
         screen.print(text.trim_end())?;
         return Ok(Exit::Done);
     }
-    write_new(&path, &text).map_err(|error| match error {
+    write_new(&path, &text).map_err(not_written)?;
+    screen.print(&format!("Wrote {}", path.display()))?;
+    Ok(Exit::Done)
+}
+
+/// Why a document was not written.
+pub fn not_written(error: CommitError) -> CliError {
+    match error {
         CommitError::Exists(path) => CliError::Usage(format!(
             "{} is there already; choose another file with --output",
             path.display()
         )),
         CommitError::Io { path, error } => CliError::at(&path)(error),
         CommitError::Build(_) => CliError::Usage(error.to_string()),
-    })?;
-    screen.print(&format!("Wrote {}", path.display()))?;
-    Ok(Exit::Done)
+    }
 }

@@ -16,6 +16,7 @@ mod index;
 mod job;
 mod lease;
 mod ledger;
+mod left;
 mod limits;
 mod locks;
 mod measure;
@@ -52,6 +53,7 @@ pub use birth::{open, planning_schema};
 pub use check::{Verdict, verify};
 pub use control::{ControlReceiver, ControlSender, EventSink, Evicted, Wish, control};
 pub use forecast::forecast;
+pub use left::{Found, LeftBehind, Unfinished, left_behind};
 pub use measure::{Held, facts, facts_if_any, held};
 pub use record::{
     BackupOrder, ExecuteError, ExecutionRecord, GateRecord, NewExecution, Opened, Outcome,

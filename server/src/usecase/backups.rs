@@ -10,6 +10,7 @@ use bellows_app::backend::{
 };
 use serde_json::json;
 
+use super::facts::Facts;
 use super::runs::{keep, take_over};
 use super::{RequestBackend, conflict, invalid, not_found, reach};
 use crate::audit::{Entry, record};
@@ -34,6 +35,24 @@ impl RequestBackend {
             .await?;
         let live = reach::target(&self.state, id).await?;
         Ok((target, live))
+    }
+
+    /// Why no backup can be taken for the migration.
+    pub(super) async fn backup_obstacle(
+        &self,
+        facts: &Facts,
+        target: &Target,
+    ) -> Answer<Option<String>> {
+        let scope = match (&facts.plan, facts.policy.backup_whole) {
+            (Some(reviewed), false) => {
+                let phases = reviewed.plan.phases.iter();
+                Scope::Tables(phases.flat_map(|phase| phase.tables.clone()).collect())
+            }
+            (Some(_) | None, _) => Scope::Whole,
+        };
+        reach::within(backup::obstacle(target, &self.state.backups, &scope))
+            .await?
+            .map_err(|error| reach::refused(&error.into()))
     }
 
     /// The backup's id, as far as it can be one: it names a file.

@@ -14,7 +14,6 @@ use super::guard::{Live, backup_need, blocked};
 use super::runs::{self, Occasion};
 use super::{ApiError, RequestBackend, conflict, drift, invalid, not_found, reach, told, views};
 use crate::audit::{Entry, append, execution_subject, record};
-use crate::backup::{self, Scope};
 use crate::executor::{self, NewExecution};
 use crate::store::executions::{self as rows, ExecutionRecord, Intent};
 use crate::store::{migrations, new_id, now, reviews, targets};
@@ -107,20 +106,6 @@ impl RequestBackend {
             }
         }
         Ok(live)
-    }
-
-    /// Why no backup can be taken for the migration.
-    async fn backup_obstacle(&self, facts: &Facts, target: &Target) -> Answer<Option<String>> {
-        let scope = match (&facts.plan, facts.policy.backup_whole) {
-            (Some(reviewed), false) => {
-                let phases = reviewed.plan.phases.iter();
-                Scope::Tables(phases.flat_map(|phase| phase.tables.clone()).collect())
-            }
-            (Some(_) | None, _) => Scope::Whole,
-        };
-        reach::within(backup::obstacle(target, &self.state.backups, &scope))
-            .await?
-            .map_err(|error| reach::refused(&error.into()))
     }
 
     /// Has the execution go on with that intent: kept and recorded first, then begun.

@@ -6,7 +6,10 @@ use bellows::document::nearest;
 use bellows::estimate::TargetFacts;
 use bellows::lint::RULE_IDS;
 use bellows::schema::Schema;
-use bellows_app::backend::{Answer, EnvironmentView, NewTarget, TargetBackend, TargetSummary};
+use bellows_app::backend::{
+    Answer, EnvironmentView, LeftBackend, LeftBehindView, LeftView, NewTarget, TargetBackend,
+    TargetSummary, UnfinishedView,
+};
 use serde_json::json;
 
 use super::{RequestBackend, conflict, invalid, not_found, reach};
@@ -77,6 +80,44 @@ impl RequestBackend {
         self.require(Action::Read, Some(&target.environment), &subject)
             .await?;
         reach::target(&self.state, id).await
+    }
+}
+
+#[async_trait]
+impl LeftBackend for RequestBackend {
+    async fn left_behind(&self, target_id: String) -> Answer<LeftBehindView> {
+        let live = self.readable_target(&target_id).await?;
+        let left = reach::within(executor::left_behind(&live))
+            .await?
+            .map_err(|error| reach::refused(&error))?;
+        Ok(LeftBehindView {
+            executions: left
+                .executions
+                .into_iter()
+                .map(|execution| UnfinishedView {
+                    id: execution.id,
+                    migration: execution.migration,
+                    state: execution.state,
+                    next: execution
+                        .next
+                        .map(|(phase, of)| (phase, u32::try_from(of).unwrap_or(u32::MAX))),
+                    by: execution.by,
+                    age_ms: execution.age_ms,
+                })
+                .collect(),
+            found: left
+                .found
+                .into_iter()
+                .map(|found| LeftView {
+                    left: found.left,
+                    migration: found.of.map(|(_, migration)| migration),
+                    by: found.by,
+                    age_ms: found.age_ms,
+                    unfinished: found.unfinished,
+                })
+                .collect(),
+            document: left.document,
+        })
     }
 }
 

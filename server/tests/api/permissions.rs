@@ -111,6 +111,7 @@ fn table() -> Vec<(&'static str, Body, Permitted)> {
         ("/api/targets/environments", none(), AnyRole),
         ("/api/targets/schema", form("id=none"), AnyRole),
         ("/api/targets/facts", form("id=none"), AnyRole),
+        ("/api/targets/left-behind", form("target_id=none"), AnyRole),
         (
             "/api/targets/add",
             Body::Json(json!({"target": {"name": "", "environment": "dev", "url": ""}})),

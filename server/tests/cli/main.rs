@@ -5,6 +5,7 @@ mod backup;
 mod documents;
 mod history;
 mod interrupt;
+mod left;
 mod new_document;
 mod serve;
 mod support;

@@ -340,7 +340,6 @@ pub(in crate::executor) fn back_to(
         }
         // What had not begun then has come and gone; what ran then runs no more.
         let state = match then.state {
-            _ if !then.begun => ExecutionState::RolledBack,
             ExecutionState::Running => ExecutionState::Paused,
             state @ (ExecutionState::Waiting
             | ExecutionState::Paused
@@ -349,6 +348,11 @@ pub(in crate::executor) fn back_to(
             | ExecutionState::Failed
             | ExecutionState::RolledBack
             | ExecutionState::Cancelled) => state,
+        };
+        let state = if then.begun {
+            state
+        } else {
+            ExecutionState::RolledBack
         };
         let completed = if is_over(state) { "{now}" } else { "NULL" };
         let (undo_to, ending) = match state {
