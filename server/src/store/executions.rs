@@ -191,6 +191,15 @@ struct Standing {
 /// the event finds it where the event says. What cannot come in its state changes nothing; the
 /// target's own account follows at the end of the run.
 pub async fn advance(tx: &mut Tx, id: &str, event: &EventKind, at: i64) -> Stored<()> {
+    if let EventKind::BackupTaken { snapshot, .. } = event {
+        execute!(
+            tx,
+            "UPDATE execution SET snapshot = $2, updated_at = $3 WHERE id = $1",
+            id,
+            snapshot,
+            at
+        )?;
+    }
     let message = match event {
         EventKind::PhaseStarted { .. }
         | EventKind::PhaseCompleted { .. }
@@ -210,8 +219,8 @@ pub async fn advance(tx: &mut Tx, id: &str, event: &EventKind, at: i64) -> Store
         | EventKind::CheckPassed { .. }
         | EventKind::CheckFailed { .. }
         | EventKind::BackupProgress { .. }
-        | EventKind::BackupTaken { .. }
         | EventKind::BackupSkipped { .. }
+        | EventKind::BackupTaken { .. }
         // Who restores knows more than the event says, and keeps it.
         | EventKind::Restored { .. }
         | EventKind::Notice { .. } => return Ok(()),

@@ -201,6 +201,7 @@ async fn a_backup_is_not_waived_where_the_policy_asks_for_it() {
     let engineer = ready.app.backend("engineer").await;
     let id = engineer.executions().await.unwrap()[0].id.clone();
     crate::runs::until_state(&ready.app, &id, ExecutionState::Completed).await;
+    assert!(ready.app.state.runs.settled(&id).await);
     let snapshot = engineer
         .execution(id.clone())
         .await

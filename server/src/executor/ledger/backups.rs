@@ -382,6 +382,6 @@ fn literal(engine: Engine, value: &Value) -> String {
     match value {
         Value::Null => "NULL".to_owned(),
         Value::String(text) => quote::literal(engine, text),
-        number => number.to_string(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     }
 }
