@@ -287,7 +287,13 @@ impl Target {
             {
                 TargetError::Hidden(error)
             }
-            other => other,
+            error @ (TargetError::Url(_)
+            | TargetError::Connect { .. }
+            | TargetError::Version { .. }
+            | TargetError::Query(_)
+            | TargetError::Cloned { .. }
+            | TargetError::Newer { .. }
+            | TargetError::Hidden(_)) => error,
         })
     }
 
