@@ -203,7 +203,9 @@ async fn who_stands_in_the_way_is_ended_when_a_person_says_so_and_nobody_else() 
         let mut holder = test.client().await;
         let mut neighbour = test.client().await;
         holder.run(work).await;
-        neighbour.run("BEGIN; LOCK TABLE elsewhere IN SHARE MODE").await;
+        neighbour
+            .run("BEGIN; LOCK TABLE elsewhere IN SHARE MODE")
+            .await;
         let pid = i32::try_from(holder.number("SELECT pg_backend_pid()").await).unwrap();
         let other = i32::try_from(neighbour.number("SELECT pg_backend_pid()").await).unwrap();
         let events = Events::default();
