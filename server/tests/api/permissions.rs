@@ -103,6 +103,11 @@ fn table() -> Vec<(&'static str, Body, Permitted)> {
             Only(&["engineer"]),
         ),
         (
+            "/api/executions/end-blocker",
+            Body::Json(json!({"id": "none", "pid": 1})),
+            Only(&["engineer"]),
+        ),
+        (
             "/api/executions/control",
             Body::Json(json!({"id": "none", "control": "pause"})),
             Only(&["engineer"]),
