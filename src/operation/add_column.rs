@@ -219,7 +219,8 @@ impl AddColumn {
     }
 
     /// What MySQL and MariaDB add only by a copy of the table, or fill with what nobody meant.
-    fn mysql_refuses(&self, engine: Engine) -> Result<(), Refusal> {
+    fn mysql_refuses(&self, world: &World, table: &TableName) -> Result<(), Refusal> {
+        let engine = world.engine;
         let title = engine.title();
         let words = lexer::significant(engine, &self.data_type).unwrap_or_default();
         for (word, remedy) in [
@@ -242,6 +243,17 @@ impl AddColumn {
             .as_deref()
             .is_none_or(|d| d.eq_ignore_ascii_case("null"));
         let generated = words.iter().any(|t| t.is("as"));
+        if generated
+            && !self.is_stored(engine)
+            && let Some(index) = mysql::index_by_expression(world, table)
+        {
+            return Err(Refusal::new(
+                "dataType",
+                format!(
+                    "the key of {index} is an expression, which is a hidden column of {table}, and beside one MySQL adds a virtual column only by a copy of the table while writers wait; drop {index} before, add the expression as a VIRTUAL column, too, and index that"
+                ),
+            ));
+        }
         if !self.nullable && is_null && !generated {
             return Err(Refusal::new(
                 "nullable",
@@ -303,7 +315,7 @@ impl Behave for AddColumn {
         }
         match world.engine {
             Engine::PostgreSql => {}
-            Engine::MySql | Engine::MariaDb => self.mysql_refuses(world.engine)?,
+            Engine::MySql | Engine::MariaDb => self.mysql_refuses(world, &table)?,
             Engine::Sqlite => self.sqlite_refuses()?,
         }
         if self.is_stored(world.engine) && !world.is_made(&table) {

@@ -211,11 +211,17 @@ impl AddIndex {
             mysql::refuse_long_key(world, table, "columns", bare)?;
             let is_name = world.column(table, bare).is_some()
                 || mysql::prefix_key(world, table, bare).is_some();
-            if engine == Engine::MariaDb && !is_name && bare.contains('(') {
+            if !is_name && bare.contains('(') {
+                let because = match engine {
+                    Engine::MySql => "MySQL builds an index on an expression while writers wait",
+                    Engine::MariaDb | Engine::PostgreSql | Engine::Sqlite => {
+                        "MariaDB has no index on an expression"
+                    }
+                };
                 return Err(Refusal::new(
                     "columns",
                     format!(
-                        "{bare}: MariaDB has no index on an expression; add a VIRTUAL generated column with it, and index that"
+                        "{bare}: {because}; add a VIRTUAL generated column with it, and index that"
                     ),
                 ));
             }

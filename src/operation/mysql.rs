@@ -5,7 +5,7 @@
 
 use super::behave::Draft;
 use crate::dialect::statement::Work;
-use crate::dialect::{catalogue, column_definition, lexer, quote, trigger};
+use crate::dialect::{catalogue, column_definition, expression, lexer, quote, trigger};
 use crate::document::Engine;
 use crate::plan::{Action, Lock, Statement};
 use crate::schema::{Constraint, ConstraintKind, Index, Refusal, Table, TableName, World};
@@ -88,6 +88,20 @@ pub(super) fn alter(world: &World, table: &TableName, action: &str, how: How) ->
     how.statement(world, table, sql)
 }
 
+/// How a column goes. A name that fills its place in the dictionary is one that MySQL fails to
+/// mark as dropped, where its letters are longer than a byte.
+fn drop_how(world: &World, column: &str) -> How {
+    let marked = column.len() + LONGEST_MARK > 64;
+    if world.engine == Engine::MySql && marked && !column.is_ascii() {
+        How::Online(Work::Rewrite)
+    } else {
+        column_how(world)
+    }
+}
+
+/// The bytes of `!hidden!_dropped_v255_p1023_`, which MySQL puts before a dropped column's name.
+const LONGEST_MARK: usize = 27;
+
 /// How a column comes at any place but the last, or goes.
 pub(super) fn column_how(world: &World) -> How {
     if world.engine == Engine::MySql && world.version < 80_029 {
@@ -104,7 +118,7 @@ pub(super) fn drop_column(world: &World, table: &TableName, column: &str) -> Dra
     ddl(
         format!("Drop column {table}.{column}"),
         table,
-        alter(world, table, &action, column_how(world)),
+        alter(world, table, &action, drop_how(world, column)),
         &format!("NOT {}", catalogue::column(engine, table, column)),
     )
 }
@@ -188,6 +202,18 @@ fn settable(engine: Engine, data_type: &str, default: &str) -> String {
         && !["null", "true", "false"].contains(&value.to_lowercase().as_str());
     let prefixed = lexer::significant(engine, &value)
         .is_ok_and(|tokens| matches!(tokens.as_slice(), [one] if one.kind == lexer::Kind::Text));
+    // Behind SET DEFAULT, MySQL takes a literal of these types for one even in parentheses.
+    if engine == Engine::MySql
+        && column_definition::is_long(data_type)
+        && expression::is_plain_literal(engine, value.trim_matches(['(', ')']))
+        && !value.eq_ignore_ascii_case("null")
+    {
+        let literal = default.trim().trim_matches(['(', ')']);
+        return match column_definition::type_word(data_type).as_str() {
+            "json" => format!("(CAST({literal} AS json))"),
+            _ => format!("(concat({literal}))"),
+        };
+    }
     if engine == Engine::MySql && begins_with_word && !prefixed {
         format!("({value})")
     } else {
@@ -325,6 +351,10 @@ pub(super) fn note_default(
 pub(super) fn build_index(world: &World, table: &TableName, name: &str, definition: &str) -> Draft {
     let engine = world.engine;
     let words = lexer::significant(engine, definition).unwrap_or_default();
+    // A key that is an expression is a hidden column, which MySQL adds to an index by a copy alone.
+    let by_expression = words
+        .windows(2)
+        .any(|pair| (pair[0].is_symbol("(") || pair[0].is_symbol(",")) && pair[1].is_symbol("("));
     // Only these keep writers out while they are built.
     let blocks = words
         .get(1)
@@ -332,6 +362,12 @@ pub(super) fn build_index(world: &World, table: &TableName, name: &str, definiti
     let statement = if blocks {
         let sql = format!("{definition} ALGORITHM=INPLACE LOCK=SHARED");
         Statement::new(sql, Lock::MetadataNoWrite, Work::Index, world.rows(table)).outside()
+    } else if by_expression {
+        How::Copy.statement(
+            world,
+            table,
+            format!("{definition} {}", How::Copy.clause(engine, " ")),
+        )
     } else {
         let how = How::Online(Work::Index);
         how.statement(
@@ -346,6 +382,22 @@ pub(super) fn build_index(world: &World, table: &TableName, name: &str, definiti
         statement,
         &catalogue::index(engine, table, name),
     )
+}
+
+/// An index with an expression among its keys, where the table has one (MySQL).
+pub(super) fn index_by_expression<'w>(world: &'w World, table: &TableName) -> Option<&'w str> {
+    let known = world.table(table)?;
+    known
+        .indexes
+        .iter()
+        .filter(|_| world.engine == Engine::MySql)
+        .find(|i| {
+            i.expressions
+                && i.columns
+                    .iter()
+                    .any(|c| c.contains('(') && known.column(c).is_none())
+        })
+        .map(|i| i.name.as_str())
 }
 
 /// Drops an index.

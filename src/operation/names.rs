@@ -258,7 +258,13 @@ fn compare(engine: Engine, case: &str, plain: &str, other: &str, naming: &(Namin
             .map(|t| (t.kind, t.text.to_owned(), t.name(engine)))
             .collect::<Vec<_>>()
     };
-    let (plains, others) = (read(plain), read(other));
+    // MySQL marks no dropped column whose name is long and not of ASCII's letters.
+    let dropped = engine == Engine::MySql && plain.contains(" DROP COLUMN ");
+    let other = match dropped {
+        true => other.replace("ALGORITHM=INPLACE, LOCK=NONE", "ALGORITHM=INSTANT"),
+        false => other.to_owned(),
+    };
+    let (plains, others) = (read(plain), read(&other));
     assert_eq!(plains.len(), others.len(), "{case}\n{plain}\n{other}");
     let known = |naming: &Naming| -> Vec<String> {
         let tables = naming.tables.values();

@@ -99,15 +99,17 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
         ..validation(Check::ColumnExists, &table)
     });
     let paths = paths(form);
-    let beside = (form.engine == Engine::MariaDb && !paths.is_empty())
+    let beside = (form.engine.is_mysql_family() && !paths.is_empty())
         .then(|| beside(form, &table, &column, &paths));
-    let mut phases = match &beside {
-        Some(kept) => {
-            add.operations.extend(kept.columns(&table));
-            vec![add, kept.apart.dual()]
-        }
-        None => vec![add],
-    };
+    if let Some(kept) = &beside {
+        add.operations.extend(kept.columns(&table));
+    }
+    let kept_by_triggers = beside
+        .as_ref()
+        .filter(|_| form.engine == Engine::MariaDb)
+        .map(|kept| &kept.apart);
+    let mut phases = vec![add];
+    phases.extend(kept_by_triggers.map(Apart::dual));
     // A default fills the rows that are there by itself.
     let given = form.needed("backfill").or_else(|| {
         let default = default.as_ref().filter(|_| late)?;
@@ -137,7 +139,7 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
         }
         phases.push(fill);
     }
-    phases.extend(beside.as_ref().map(|kept| kept.apart.fill()));
+    phases.extend(kept_by_triggers.map(Apart::fill));
     let indexes = indexes(form, &table, (&column, &data_type), &paths, beside.as_ref());
     if !indexes.is_empty() {
         let mut build = phase(PhaseKind::Expand, format!("Index what {column} holds"));
@@ -184,8 +186,9 @@ fn path_literal(engine: Engine, keys: &[String]) -> String {
 /// application's write.
 const INDEXED: usize = 255;
 
-/// MariaDB: the columns that hold what stands at the paths. Triggers keep them: a virtual column
-/// under an index would keep every later ADD COLUMN of the table from being online.
+/// MySQL and MariaDB: the columns that hold what stands at the paths. They are virtual on MySQL; on
+/// MariaDB triggers keep them, since a virtual column under an index would keep every later ADD
+/// COLUMN of the table from being online.
 struct Beside<'a> {
     apart: Apart<'a>,
 }
@@ -200,11 +203,16 @@ fn beside<'a>(
     let mut new: Vec<(String, String)> = Vec::new();
     for keys in paths {
         let name = free_column(form, &format!("{column}_{}", keys.join("_")));
-        let sql = format!(
-            "left(json_value({}, {}), {INDEXED})",
-            quote::name(engine, column),
-            path_literal(engine, keys)
-        );
+        let (from, path) = (quote::name(engine, column), path_literal(engine, keys));
+        let sql = match engine {
+            // JSON_VALUE came with 8.0.21, and gives NULL for what is longer than its result.
+            Engine::MySql => format!(
+                "left(if(json_type(json_extract({from}, {path})) IN ('OBJECT', 'ARRAY', 'NULL'), NULL, json_unquote(json_extract({from}, {path}))), {INDEXED})"
+            ),
+            Engine::MariaDb | Engine::PostgreSql | Engine::Sqlite => {
+                format!("left(json_value({from}, {path}), {INDEXED})")
+            }
+        };
         new.push((name, sql));
     }
     Beside {
@@ -220,11 +228,15 @@ fn beside<'a>(
 
 impl Beside<'_> {
     fn columns(&self, table: &TableName) -> Vec<Operation> {
-        let add = |(column, _): &(String, String)| {
+        let add = |(column, sql): &(String, String)| {
+            let generated = match self.apart.engine {
+                Engine::MySql => format!(" AS ({sql}) VIRTUAL"),
+                Engine::MariaDb | Engine::PostgreSql | Engine::Sqlite => String::new(),
+            };
             AddColumn {
                 table: table.to_string(),
                 column: column.clone(),
-                data_type: format!("varchar({INDEXED}) COLLATE utf8mb4_bin"),
+                data_type: format!("varchar({INDEXED}) COLLATE utf8mb4_bin{generated}"),
                 nullable: true,
                 default_value: None,
             }
@@ -293,14 +305,12 @@ fn indexes(
     }
     for (at, steps) in paths.iter().enumerate() {
         let value = match (form.engine, steps.as_slice()) {
-            (Engine::MariaDb, _) => match beside.and_then(|kept| kept.apart.new.get(at)) {
-                Some((kept, _)) => kept.clone(),
-                None => continue,
-            },
-            (Engine::MySql, keys) => format!(
-                "(CAST(left(json_unquote(json_extract({quoted}, {})), {INDEXED}) AS CHAR({INDEXED})) COLLATE utf8mb4_bin)",
-                path_literal(form.engine, keys)
-            ),
+            (Engine::MySql | Engine::MariaDb, _) => {
+                match beside.and_then(|kept| kept.apart.new.get(at)) {
+                    Some((kept, _)) => kept.clone(),
+                    None => continue,
+                }
+            }
             (Engine::PostgreSql, [key]) => {
                 format!("({quoted} ->> {})", quote::literal(form.engine, key))
             }

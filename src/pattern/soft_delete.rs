@@ -133,10 +133,13 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
             .push(validation(Check::IndexExists, &table));
     }
 
-    let marked = (!dropped.is_empty() && form.engine == Engine::MariaDb).then(|| live.marked());
-    if marked.is_some() {
+    let marks = !dropped.is_empty() && form.engine.is_mysql_family();
+    if marks {
         add.operations.push(live.add_mark());
     }
+    // On MySQL the mark is a virtual column. On MariaDB an indexed one would keep every later ADD
+    // COLUMN from being online: triggers keep it there.
+    let marked = (marks && form.engine == Engine::MariaDb).then(|| live.marked());
     let mut phases = vec![add];
     phases.extend(marked.into_iter().flatten());
     phases.extend((!build.operations.is_empty()).then_some(build));
@@ -156,7 +159,7 @@ struct Live<'a> {
     column: &'a str,
     /// Holds for live rows.
     condition: String,
-    /// MariaDB: the column that is 1 for them and NULL for the others.
+    /// MySQL and MariaDB: the column that is 1 for them and NULL for the others.
     mark: String,
 }
 
@@ -193,9 +196,7 @@ impl Live<'_> {
     fn unique(&self, name: String, mut columns: Vec<String>, own: Option<&str>) -> AddIndex {
         let mark = match self.engine {
             Engine::PostgreSql | Engine::Sqlite => None,
-            Engine::MySql => Some(format!("({})", self.expression())),
-            // An indexed virtual column would keep every later ADD COLUMN from being online there.
-            Engine::MariaDb => Some(self.mark.clone()),
+            Engine::MySql | Engine::MariaDb => Some(self.mark.clone()),
         };
         let Some(mark) = mark else {
             return AddIndex {
@@ -219,7 +220,10 @@ impl Live<'_> {
         AddColumn {
             table: self.table.to_string(),
             column: self.mark.clone(),
-            data_type: "tinyint".to_owned(),
+            data_type: match self.engine {
+                Engine::MySql => format!("tinyint AS ({}) VIRTUAL", self.expression()),
+                Engine::MariaDb | Engine::PostgreSql | Engine::Sqlite => "tinyint".to_owned(),
+            },
             nullable: true,
             default_value: None,
         }

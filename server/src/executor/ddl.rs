@@ -42,7 +42,8 @@ impl Run<'_> {
         loop {
             self.heed()?;
             self.limit(phase, statement).await?;
-            let result = self.send_raw(&statement.sql).await;
+            let wait = self.wait_in_queue(statement);
+            let (result, recalled) = self.send_for(&statement.sql, wait).await;
             if result.is_ok() {
                 self.took(0);
             }
@@ -55,6 +56,10 @@ impl Run<'_> {
             match fault(&error) {
                 // These servers' DDL is done or not done: without its lock it is not.
                 Fault::Lock => {
+                    self.wait_for_lock(step, statement.lock, &mut patience)
+                        .await?;
+                }
+                Fault::Cancelled if recalled => {
                     self.wait_for_lock(step, statement.lock, &mut patience)
                         .await?;
                 }

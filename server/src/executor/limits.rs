@@ -1,6 +1,8 @@
 //! How long a statement of the plan may wait for its lock and how long it may run, as settings of
 //! the very connection that runs it.
 
+use std::time::Duration;
+
 use bellows::document::Engine;
 use bellows::plan::{PhasePlan, Statement, Wait};
 
@@ -58,6 +60,15 @@ impl Run<'_> {
         }
     }
 
+    /// How long a statement may stand in the queue for its lock, traffic behind it, before it is
+    /// called back. MySQL itself counts in seconds, and its least is one.
+    pub(super) fn wait_in_queue(&self, statement: &Statement) -> Option<Duration> {
+        let brief = !statement.scans_table && !statement.rewrites_table;
+        let mysql = self.session.link.engine() == Engine::MySql;
+        (mysql && brief && statement.wait == Wait::Short)
+            .then(|| Duration::from_millis(self.options.lock_timeout_ms.max(1)))
+    }
+
     /// Sets them.
     pub(super) async fn limit(
         &mut self,
@@ -90,7 +101,8 @@ impl Run<'_> {
 /// MariaDB can refuse to wait at all, so that a statement which would hold traffic up is tried
 /// again and again instead. One that works for long first needs the table for itself once more at
 /// its end: not waiting there would throw the work away whenever any transaction happens to be
-/// open, so it gets the least that is not nothing.
+/// open, so it gets the least that is not nothing. So do all of MySQL's, and the brief ones are
+/// called back before.
 fn waits(engine: Engine, statement: &Statement, lock_ms: u64) -> (u64, u64) {
     let seconds = lock_ms.div_ceil(1000).max(1);
     let works = statement.scans_table || statement.rewrites_table;

@@ -2,6 +2,7 @@
 //! or waits.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bellows::document::Engine;
 use bellows::plan::Lock;
@@ -181,6 +182,21 @@ impl Monitor {
         .iter()
         .map(blocker)
         .collect()
+    }
+
+    /// Ends when the session has waited for a lock that long; never, where it may wait.
+    pub(super) async fn queued(&self, pid: Option<i32>, wait: Option<Duration>) {
+        let (Some(pid), Some(wait)) = (pid, wait) else {
+            return std::future::pending().await;
+        };
+        loop {
+            tokio::time::sleep(wait).await;
+            match self.waits(pid).await {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(error) => tracing::debug!(%error, "whether it waits could not be seen"),
+            }
+        }
     }
 
     /// Whether the session waits for a lock at this moment.

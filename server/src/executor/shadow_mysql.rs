@@ -122,8 +122,11 @@ pub(super) async fn copy(
     );
     if !by_row {
         let locking = match link.engine() {
-            Engine::MySql => "FOR SHARE NOWAIT",
-            Engine::MariaDb | Engine::PostgreSql | Engine::Sqlite => "LOCK IN SHARE MODE NOWAIT",
+            // What is made of each row is a table that it cannot lock.
+            Engine::MySql => format!("FOR SHARE OF {} NOWAIT", copy.alias),
+            Engine::MariaDb | Engine::PostgreSql | Engine::Sqlite => {
+                "LOCK IN SHARE MODE NOWAIT".to_owned()
+            }
         };
         return link
             .raw(&format!("{insert} {select} {locking} {there}"))

@@ -1,7 +1,7 @@
 //! Steps that are one transaction, and statements that refuse to be in one.
 
 use std::sync::atomic::AtomicU64;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bellows::document::Engine;
 use bellows::plan::{Lock, PhasePlan, Statement, Step, Wait};
@@ -138,6 +138,16 @@ impl Run<'_> {
     /// Sends SQL and waits for its end; a cancel is passed on to the server, where it can be, and
     /// what the server makes of it is the result.
     pub(super) async fn send_raw(&mut self, sql: &str) -> Result<u64, sqlx::Error> {
+        self.send_for(sql, None).await.0
+    }
+
+    /// The same for a statement that is called back when it has waited for its lock that long; says
+    /// whether it was.
+    pub(super) async fn send_for(
+        &mut self,
+        sql: &str,
+        wait: Option<Duration>,
+    ) -> (Result<u64, sqlx::Error>, bool) {
         let undoing = self.undoing;
         let mut control = self.control.clone();
         let (monitor, pid) = (self.session.monitor.clone(), self.session.pid);
@@ -151,20 +161,21 @@ impl Run<'_> {
             }
             control.cancelled().await;
         };
-        tokio::select! {
+        let recalled = tokio::select! {
             result = &mut work => {
                 self.clocked = measure::clock(started, &waited);
-                return result;
+                return (result, false);
             }
-            () = cancelled => {}
-            () = watching => {}
-        }
+            () = cancelled => false,
+            () = watching => false,
+            () = monitor.queued(pid, wait) => true,
+        };
         if let Some(pid) = pid
             && let Err(error) = monitor.cancel(pid).await
         {
             tracing::warn!(%error, "the statement could not be cancelled and runs to its end");
         }
-        work.await
+        (work.await, recalled)
     }
 
     /// No row may point nowhere after a table was made anew.

@@ -14,7 +14,7 @@ use sqlx::{Executor, MySqlConnection, Row as _};
 
 use super::inspect_mysql_grants;
 use super::inspect_mysql_keys::{checks, foreign_keys, indexes, pointers};
-use super::mysql_text::{column_lines, default, names, quoted, table_options};
+use super::mysql_text::{column_lines, default, names, quoted, table_options, without_charset};
 use super::{Fault, TargetError, fault};
 
 /// Bellows' own tables are left out.
@@ -22,6 +22,9 @@ const OURS: &str = "table_schema = database() AND left(table_name, 9) <> '_bello
 
 /// Tables up to this size are counted: the statistics of small ones are often far off.
 const COUNTED_BYTES: i64 = 256 << 10;
+
+/// What SHOW CREATE TABLE prints.
+pub(super) type Printed = BTreeMap<TableName, String>;
 
 /// By name.
 pub(super) type Tables = BTreeMap<TableName, Table>;
@@ -46,10 +49,10 @@ pub(super) async fn inspect(
     let mut tables = Tables::new();
     let small = headers(&mut conn, &mut tables).await?;
     columns(&mut conn, engine, &mut tables).await?;
-    definitions(&mut conn, &mut tables).await?;
-    indexes(&mut conn, engine, &mut tables).await?;
+    let printed = definitions(&mut conn, &mut tables).await?;
+    indexes(&mut conn, engine, &printed, &mut tables).await?;
     foreign_keys(&mut conn, &mut tables).await?;
-    checks(&mut conn, engine, &mut tables).await?;
+    checks(&mut conn, engine, &printed, &mut tables).await?;
     pointers(&mut conn, engine, &mut tables).await?;
     triggers(&mut conn, engine, &mut tables).await?;
     let views = views(&mut conn, engine, &mut tables).await?;
@@ -157,12 +160,16 @@ async fn columns(
     Ok(())
 }
 
-/// The columns' whole definitions, in the server's own words. Several tables are asked for at a
-/// time, for the way to the server may be long.
-async fn definitions(conn: &mut MySqlConnection, tables: &mut Tables) -> Result<(), sqlx::Error> {
+/// The columns' whole definitions, in the server's own words, and those words. Several tables are
+/// asked for at a time, for the way to the server may be long.
+async fn definitions(
+    conn: &mut MySqlConnection,
+    tables: &mut Tables,
+) -> Result<Printed, sqlx::Error> {
+    let mut printed = Printed::new();
     let all: Vec<TableName> = tables.keys().cloned().collect();
     for some in all.chunks(50) {
-        match created(conn, some, tables).await {
+        match created(conn, some, tables, &mut printed).await {
             Err(error) if fault(&error) == Fault::Statement => {}
             result => {
                 result?;
@@ -171,7 +178,7 @@ async fn definitions(conn: &mut MySqlConnection, tables: &mut Tables) -> Result<
         }
         // One of them is gone by now, or cannot be read; what it lacks, it alone shall lack.
         for one in some {
-            match created(conn, std::slice::from_ref(one), tables).await {
+            match created(conn, std::slice::from_ref(one), tables, &mut printed).await {
                 Err(error) if fault(&error) == Fault::Statement => {
                     tracing::debug!(%error, table = %one, "a table's definition cannot be read");
                 }
@@ -179,7 +186,7 @@ async fn definitions(conn: &mut MySqlConnection, tables: &mut Tables) -> Result<
             }
         }
     }
-    Ok(())
+    Ok(printed)
 }
 
 /// Takes the lines of those tables' columns from SHOW CREATE TABLE.
@@ -187,22 +194,25 @@ async fn created(
     conn: &mut MySqlConnection,
     some: &[TableName],
     tables: &mut Tables,
+    printed: &mut Printed,
 ) -> Result<(), sqlx::Error> {
     let sql: Vec<String> = some
         .iter()
         .map(|name| format!("SHOW CREATE TABLE {}", quoted(&name.name)))
         .collect();
     for row in rows(conn, &sql.join("; ")).await? {
-        let Some(table) = tables.get_mut(&name(text(&row, 0)?)) else {
+        let own = name(text(&row, 0)?);
+        let Some(table) = tables.get_mut(&own) else {
             continue;
         };
         let create = text(&row, 1)?;
         (table.options, table.auto_increment) = table_options(&create);
         for (column, line) in column_lines(&create) {
             if let Some(column) = table.columns.iter_mut().find(|c| c.name == column) {
-                column.definition = Some(line);
+                column.definition = Some(without_charset(&line));
             }
         }
+        printed.insert(own, create);
     }
     Ok(())
 }
@@ -223,6 +233,8 @@ async fn triggers(
     {
         let on = name(text(&row, 0)?);
         let (trigger, body) = (text(&row, 1)?, text(&row, 2)?);
+        // MySQL keeps the semicolon of whoever sent several statements at once.
+        let body = body.trim_end().trim_end_matches(';');
         let sql = format!(
             "CREATE {}TRIGGER {} {} {} ON {} FOR EACH ROW {body}",
             definer(maybe(&row, 5)?.as_deref()),
@@ -235,10 +247,10 @@ async fn triggers(
             continue;
         };
         let dual_write = is_dual_write_trigger(&trigger)
-            .then(|| DualWrite::from_marker(&body))
+            .then(|| DualWrite::from_marker(body))
             .flatten();
         let shadow = is_shadow_trigger(&trigger)
-            .then(|| Shadow::from_marker(&body))
+            .then(|| Shadow::from_marker(body))
             .flatten();
         // The triggers of one kind say the same.
         match (dual_write, shadow) {

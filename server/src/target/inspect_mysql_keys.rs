@@ -4,13 +4,14 @@ use bellows::document::Engine;
 use bellows::schema::{Constraint, ConstraintKind, Index, TableName};
 use sqlx::MySqlConnection;
 
-use super::inspect_mysql::{Tables, int, maybe, name, rows, text};
-use super::mysql_text::{check, list, names, quoted};
+use super::inspect_mysql::{Printed, Tables, int, maybe, name, rows, text};
+use super::mysql_text::{check, check_clause, key_expression, list, literal, names, quoted};
 use super::{Fault, fault};
 
 pub(super) async fn indexes(
     conn: &mut MySqlConnection,
     engine: Engine,
+    printed: &Printed,
     tables: &mut Tables,
 ) -> Result<(), sqlx::Error> {
     let (expression, hidden) = match engine {
@@ -19,7 +20,7 @@ pub(super) async fn indexes(
     };
     let sql = format!(
         "SELECT table_name, index_name, non_unique, column_name, collation = 'D', sub_part,
-                index_type, {hidden}, {expression}
+                index_type, {hidden}, {expression}, index_comment
          FROM information_schema.statistics WHERE {{ours}}
          ORDER BY table_name, index_name, seq_in_index"
     );
@@ -45,7 +46,13 @@ pub(super) async fn indexes(
                 ..Index::default()
             });
         }
-        let expression = maybe(&row, 8)?;
+        // MySQL garbles it there, names with letters of more than a byte above all.
+        let expression = maybe(&row, 8)?.map(|garbled| {
+            printed
+                .get(&table_name)
+                .and_then(|create| key_expression(create, &index_name, keys.len()))
+                .unwrap_or(garbled)
+        });
         let mut key = match (&column, &expression) {
             (Some(column), _) => quoted(column),
             (None, expression) => format!("({})", expression.clone().unwrap_or_default()),
@@ -64,6 +71,10 @@ pub(super) async fn indexes(
             index.expressions |= column.is_none() || !whole || down;
             index.columns.extend(column.or(expression));
             index.definition = definition(&table_name, index, &keys);
+            let comment = text(&row, 9)?;
+            if !comment.is_empty() {
+                index.definition += &format!(" COMMENT {}", literal(&comment));
+            }
             if hidden {
                 index.definition += match engine {
                     Engine::MariaDb => " IGNORED",
@@ -243,6 +254,7 @@ pub(super) async fn pointers(
 pub(super) async fn checks(
     conn: &mut MySqlConnection,
     engine: Engine,
+    printed: &Printed,
     tables: &mut Tables,
 ) -> Result<(), sqlx::Error> {
     let sql = match engine {
@@ -264,10 +276,18 @@ pub(super) async fn checks(
         }
     };
     for row in rows(conn, sql).await? {
-        let Some(table) = tables.get_mut(&name(text(&row, 0)?)) else {
+        let own = name(text(&row, 0)?);
+        let Some(table) = tables.get_mut(&own) else {
             continue;
         };
-        let clause = text(&row, 2)?;
+        let mut clause = text(&row, 2)?;
+        // MySQL garbles it there, too.
+        if engine == Engine::MySql
+            && let Some(create) = printed.get(&own)
+            && let Some(plain) = check_clause(create, &text(&row, 1)?)
+        {
+            clause = plain;
+        }
         let named = names(&clause);
         table.constraints.push(Constraint {
             name: text(&row, 1)?,

@@ -203,7 +203,7 @@ pub(crate) async fn ensure(link: &mut Link) -> Result<(), TargetError> {
 /// The name of one of Bellows' locks on a MySQL or MariaDB server, as an expression: such locks
 /// are the whole server's, and their names have 64 characters.
 pub(crate) fn named_lock(what: &str) -> String {
-    format!("concat('bellows-{what}-', sha1(lower(database())))")
+    format!("concat('bellows-{what}-', left(sha2(lower(database()), 256), 40))")
 }
 
 async fn make(link: &mut Link) -> Result<(), sqlx::Error> {

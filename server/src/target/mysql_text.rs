@@ -50,11 +50,31 @@ pub(super) fn default(
             | "bit"
             | "year"
     );
-    Some(if bare {
-        printed
-    } else {
-        format!("'{}'", printed.replace('\\', "\\\\").replace('\'', "''"))
-    })
+    Some(if bare { printed } else { literal(&printed) })
+}
+
+/// A text as SQL reads it, whatever the session's mode says of backslashes but for a text that has
+/// one.
+pub(super) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+/// A column's definition without the character set that its collation says again: MySQL prints it
+/// where it was written once.
+pub(super) fn without_charset(definition: &str) -> String {
+    let mark = " CHARACTER SET ";
+    // Behind the type there is nothing but words; what stands in quotes is the type's or comes later.
+    let Some(at) = definition.find(mark) else {
+        return definition.to_owned();
+    };
+    let (before, rest) = (&definition[..at], &definition[at + mark.len()..]);
+    let whole = before.matches('\'').count() % 2 == 0;
+    match rest.split_once(' ') {
+        Some((set, rest)) if whole && rest.starts_with(&format!("COLLATE {set}_")) => {
+            format!("{before} {rest}")
+        }
+        _ => definition.to_owned(),
+    }
 }
 
 /// The names in backticks that stand in a text which the server printed: it puts every name in
@@ -171,6 +191,31 @@ fn items(create: &str) -> (Vec<&str>, &str) {
     (items, "")
 }
 
+/// What stands behind those words in a line of a CREATE TABLE that the server printed.
+fn line_after<'a>(create: &'a str, words: &[String]) -> Option<&'a str> {
+    items(create).0.into_iter().find_map(|item| {
+        words
+            .iter()
+            .find_map(|w| item.trim().strip_prefix(w.as_str()))
+    })
+}
+
+/// The condition of a check.
+pub(super) fn check_clause(create: &str, name: &str) -> Option<String> {
+    let line = line_after(create, &[format!("CONSTRAINT {} CHECK ", quoted(name))])?;
+    let clause = line.get(..=closing(line)?)?;
+    Some(clause.strip_prefix('(')?.strip_suffix(')')?.to_owned())
+}
+
+/// The expression that is a key of an index, without its parentheses.
+pub(super) fn key_expression(create: &str, index: &str, at: usize) -> Option<String> {
+    let named = format!("KEY {} ", quoted(index));
+    let line = line_after(create, &[named.clone(), format!("UNIQUE {named}")])?;
+    let key = items(line).0.get(at)?.trim();
+    let key = key.get(..=closing(key)?)?;
+    Some(key.strip_prefix('(')?.strip_suffix(')')?.to_owned())
+}
+
 /// `CHECK (...)`, with one pair of brackets whether the server printed one or none.
 pub(super) fn check(clause: &str) -> String {
     if enclosed(clause) {
@@ -182,10 +227,18 @@ pub(super) fn check(clause: &str) -> String {
 
 /// Whether the first bracket is closed by the last character.
 fn enclosed(text: &str) -> bool {
+    text.starts_with('(') && closing(text).is_some_and(|at| at + 1 == text.len())
+}
+
+/// Where the bracket is closed that is opened first.
+fn closing(text: &str) -> Option<usize> {
     let mut depth = 0_i32;
     let mut quote = None;
+    let mut escaped = false;
     for (at, c) in text.char_indices() {
         match (quote, c) {
+            (Some(_), _) if escaped => escaped = false,
+            (Some('\'' | '"'), '\\') => escaped = true,
             (Some(open), c) if c == open => quote = None,
             (Some(_), _) => {}
             (None, '`' | '\'' | '"') => quote = Some(c),
@@ -193,13 +246,13 @@ fn enclosed(text: &str) -> bool {
             (None, ')') => {
                 depth -= 1;
                 if depth == 0 {
-                    return at + 1 == text.len() && text.starts_with('(');
+                    return Some(at);
                 }
             }
             (None, _) => {}
         }
     }
-    false
+    None
 }
 
 #[cfg(test)]
@@ -236,6 +289,38 @@ mod tests {
             "CURRENT_TIMESTAMP"
         );
         assert_eq!(default(mysql, None, "int", ""), None);
+    }
+
+    #[test]
+    fn checks_and_keys_are_read_as_they_are_printed() {
+        let create = "CREATE TABLE `t` (\n  `id` int NOT NULL,\n  PRIMARY KEY (`id`),\n  \
+                      UNIQUE KEY `k``y` (`id`,(concat(`éa`,_utf8mb4'é\\'s, (')) DESC) COMMENT 'x',\n  \
+                      CONSTRAINT `c``1` CHECK ((`éa` <> _utf8mb4'é\\'s')) /*!80016 NOT ENFORCED */\n)";
+        assert_eq!(
+            check_clause(create, "c`1").as_deref(),
+            Some("(`éa` <> _utf8mb4'é\\'s')")
+        );
+        assert_eq!(check_clause(create, "c"), None);
+        assert_eq!(
+            key_expression(create, "k`y", 1).as_deref(),
+            Some("concat(`éa`,_utf8mb4'é\\'s, (')")
+        );
+        assert_eq!(key_expression(create, "k`y", 0), None);
+    }
+
+    #[test]
+    fn a_collation_says_its_character_set() {
+        let plain = "varchar(9) COLLATE utf8mb4_bin DEFAULT NULL";
+        let said = "varchar(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin DEFAULT NULL";
+        assert_eq!(without_charset(said), plain);
+        assert_eq!(without_charset(plain), plain);
+        for other in [
+            "varchar(9) CHARACTER SET latin1 DEFAULT NULL",
+            "enum('a CHARACTER SET utf8mb4 COLLATE utf8mb4_bin')",
+            "int COMMENT 'it''s CHARACTER SET utf8mb4 COLLATE utf8mb4_bin'",
+        ] {
+            assert_eq!(without_charset(other), other);
+        }
     }
 
     #[test]

@@ -13,6 +13,11 @@ use serde_json::{Value, json};
 use crate::operations::whole;
 use crate::support::{Events, TestTarget, open, run};
 
+on_mariadb_and_mysql! {
+    every_operation_under_any_name,
+    every_operation_under_the_longest_names,
+}
+
 /// What tables, columns, indexes, constraints and views are called, with one letter behind it.
 const NAMES: &[&str] = &[
     "Mixed Case",
@@ -422,17 +427,15 @@ async fn postgres_does_every_operation_under_the_longest_names() {
     }
 }
 
-#[tokio::test]
-async fn mariadb_does_every_operation_under_any_name() {
-    all(Engine::MariaDb, None, NAMES).await;
+async fn every_operation_under_any_name(engine: Engine) {
+    all(engine, None, NAMES).await;
 }
 
-#[tokio::test]
-async fn mariadb_does_every_operation_under_the_longest_names() {
+async fn every_operation_under_the_longest_names(engine: Engine) {
     // 64 characters with the letter.
     let long = ["x".repeat(63), "é".repeat(63)];
     for base in &long {
-        all(Engine::MariaDb, None, &[base]).await;
+        all(engine, None, &[base]).await;
     }
 }
 

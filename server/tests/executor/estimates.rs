@@ -11,6 +11,11 @@ use bellows_server::executor::{self, Held, NewExecution, Outcome, facts, held, p
 
 use crate::support::{Events, TestTarget, run};
 
+on_mariadb_and_mysql! {
+    nine_of_ten_statements_take_what_was_stated,
+    the_facts_of_a_target,
+}
+
 /// Rows of the tables: small ones and middling ones, as far as a test has time for.
 const SIZES: [u32; 6] = [500, 2_000, 8_000, 20_000, 40_000, 80_000];
 
@@ -190,9 +195,8 @@ async fn on_postgresql_nine_of_ten_statements_take_what_was_stated() {
     nine_of_ten(Engine::PostgreSql, &kinds).await;
 }
 
-#[tokio::test]
-async fn on_mariadb_nine_of_ten_statements_take_what_was_stated() {
-    nine_of_ten(Engine::MariaDb, &[Kind::Index, Kind::Fill, Kind::Rewrite]).await;
+async fn nine_of_ten_statements_take_what_was_stated(engine: Engine) {
+    nine_of_ten(engine, &[Kind::Index, Kind::Fill, Kind::Rewrite]).await;
 }
 
 #[tokio::test]
@@ -278,28 +282,30 @@ async fn a_locked_table_has_facts_too() {
 }
 
 #[tokio::test]
-async fn the_facts_of_mariadb_and_sqlite_targets() {
-    for engine in [Engine::MariaDb, Engine::Sqlite] {
-        let test = TestTarget::new(engine).await;
-        tables(&test).await;
-        test.sql("CREATE INDEX t20000_n ON t20000 (n)").await;
-        let facts = facts(&test.target).await.unwrap();
-        assert!(facts.server.starts_with(engine.title()), "{}", facts.server);
-        let found = table(&facts, "t20000");
-        assert!(near(found.rows, 20_000), "{engine:?} {found:?}");
-        assert!(
-            found.bytes.is_some_and(|b| b > 300_000),
-            "{engine:?} {found:?}"
-        );
-        assert!(
-            found.indexes.contains_key("t20000_n"),
-            "{engine:?} {found:?}"
-        );
-        assert!(
-            !facts
-                .tables
-                .keys()
-                .any(|name| name.name.starts_with("_bellows"))
-        );
-    }
+async fn the_facts_of_a_sqlite_target() {
+    the_facts_of_a_target(Engine::Sqlite).await;
+}
+
+async fn the_facts_of_a_target(engine: Engine) {
+    let test = TestTarget::new(engine).await;
+    tables(&test).await;
+    test.sql("CREATE INDEX t20000_n ON t20000 (n)").await;
+    let facts = facts(&test.target).await.unwrap();
+    assert!(facts.server.starts_with(engine.title()), "{}", facts.server);
+    let found = table(&facts, "t20000");
+    assert!(near(found.rows, 20_000), "{engine:?} {found:?}");
+    assert!(
+        found.bytes.is_some_and(|b| b > 300_000),
+        "{engine:?} {found:?}"
+    );
+    assert!(
+        found.indexes.contains_key("t20000_n"),
+        "{engine:?} {found:?}"
+    );
+    assert!(
+        !facts
+            .tables
+            .keys()
+            .any(|name| name.name.starts_with("_bellows"))
+    );
 }

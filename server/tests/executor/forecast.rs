@@ -1,9 +1,14 @@
 //! Forecasts: who stands in the way is named before anything is run, and nobody where nobody does.
 
+use bellows::document::Engine;
 use bellows::run::{Hold, Prospect, StepForecast};
 use bellows_server::executor::{RunOptions, forecast};
 
 use crate::support::{TestTarget, plan_for};
+
+on_mariadb_and_mysql! {
+    a_metadata_lock,
+}
 
 /// The forecast of each step of a document of one phase.
 async fn steps(test: &TestTarget, operations: &str) -> Vec<StepForecast> {
@@ -118,9 +123,8 @@ async fn a_snapshot_on_postgresql() {
     assert_eq!(steps(&test, INDEX).await[0].prospect, Prospect::Free);
 }
 
-#[tokio::test]
-async fn a_metadata_lock_on_mariadb() {
-    let test = TestTarget::mariadb().await;
+async fn a_metadata_lock(engine: Engine) {
+    let test = TestTarget::new(engine).await;
     busy(&test).await;
     let free = steps(&test, ADD).await;
     assert!(

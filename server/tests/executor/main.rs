@@ -1,5 +1,6 @@
 //! The executor against real databases.
 
+#[macro_use]
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -16,16 +17,16 @@ mod indexes;
 mod inspect;
 mod lifecycle;
 mod locks;
-mod mariadb_attached;
-mod mariadb_inspect;
-mod mariadb_lifecycle;
-mod mariadb_locks;
-mod mariadb_patterns;
-mod mariadb_runs;
-mod mariadb_shadow;
-mod mariadb_shadow_changes;
-mod mariadb_shadow_faults;
-mod mariadb_shadow_patterns;
+mod mysql_attached;
+mod mysql_inspect;
+mod mysql_lifecycle;
+mod mysql_locks;
+mod mysql_patterns;
+mod mysql_runs;
+mod mysql_shadow;
+mod mysql_shadow_changes;
+mod mysql_shadow_faults;
+mod mysql_shadow_patterns;
 mod names;
 mod operations;
 mod pattern_rows;

@@ -9,6 +9,16 @@ use bellows_server::executor::Outcome;
 
 use crate::support::{Events, TestTarget, back, open, run};
 
+on_mariadb_and_mysql! {
+    orphans_stop_and_are_named,
+    trap_10_the_kept_list_is_made_anew,
+    what_is_over_the_limit_comes_back,
+    newer_work_is_not_undone,
+    trap_9_null_is_no_duplicate,
+    trap_14_what_does_not_convert_stops_the_end_and_no_application,
+    trap_13_null_and_empty_parts_leave_nothing_behind,
+}
+
 async fn visits(engine: Engine) -> TestTarget {
     let test = TestTarget::new(engine).await;
     let (key, identity, own) = match engine {
@@ -29,7 +39,7 @@ async fn visits(engine: Engine) -> TestTarget {
         ),
     };
     // A unique index takes no whole text there.
-    let text = if engine == Engine::MariaDb {
+    let text = if engine.is_mysql_family() {
         "varchar(40)"
     } else {
         "text"
@@ -108,11 +118,6 @@ async fn sqlite_orphans_stop_and_are_named() {
     orphans_stop_and_are_named(Engine::Sqlite).await;
 }
 
-#[tokio::test]
-async fn mariadb_orphans_stop_and_are_named() {
-    orphans_stop_and_are_named(Engine::MariaDb).await;
-}
-
 async fn trap_10_the_kept_list_is_made_anew(engine: Engine) {
     let test = visits(engine).await;
     let before = texts(&test, ALL).await;
@@ -160,11 +165,6 @@ async fn sqlite_trap_10_the_kept_list_is_made_anew() {
     trap_10_the_kept_list_is_made_anew(Engine::Sqlite).await;
 }
 
-#[tokio::test]
-async fn mariadb_trap_10_the_kept_list_is_made_anew() {
-    trap_10_the_kept_list_is_made_anew(Engine::MariaDb).await;
-}
-
 async fn what_is_over_the_limit_comes_back(engine: Engine) {
     let test = visits(engine).await;
     let before = texts(&test, ALL).await;
@@ -187,11 +187,6 @@ async fn postgres_what_is_over_the_limit_comes_back() {
 #[tokio::test]
 async fn sqlite_what_is_over_the_limit_comes_back() {
     what_is_over_the_limit_comes_back(Engine::Sqlite).await;
-}
-
-#[tokio::test]
-async fn mariadb_what_is_over_the_limit_comes_back() {
-    what_is_over_the_limit_comes_back(Engine::MariaDb).await;
 }
 
 async fn newer_work_is_not_undone(engine: Engine) {
@@ -219,11 +214,6 @@ async fn postgres_newer_work_is_not_undone() {
 #[tokio::test]
 async fn sqlite_newer_work_is_not_undone() {
     newer_work_is_not_undone(Engine::Sqlite).await;
-}
-
-#[tokio::test]
-async fn mariadb_newer_work_is_not_undone() {
-    newer_work_is_not_undone(Engine::MariaDb).await;
 }
 
 async fn trap_9_null_is_no_duplicate(engine: Engine) {
@@ -275,11 +265,6 @@ async fn postgres_trap_9_null_is_no_duplicate() {
 #[tokio::test]
 async fn sqlite_trap_9_null_is_no_duplicate() {
     trap_9_null_is_no_duplicate(Engine::Sqlite).await;
-}
-
-#[tokio::test]
-async fn mariadb_trap_9_null_is_no_duplicate() {
-    trap_9_null_is_no_duplicate(Engine::MariaDb).await;
 }
 
 async fn people(engine: Engine) -> TestTarget {
@@ -344,11 +329,6 @@ async fn postgres_trap_14_what_does_not_convert_stops_the_end_and_no_application
 #[tokio::test]
 async fn sqlite_trap_14_what_does_not_convert_stops_the_end_and_no_application() {
     trap_14_what_does_not_convert_stops_the_end_and_no_application(Engine::Sqlite).await;
-}
-
-#[tokio::test]
-async fn mariadb_trap_14_what_does_not_convert_stops_the_end_and_no_application() {
-    trap_14_what_does_not_convert_stops_the_end_and_no_application(Engine::MariaDb).await;
 }
 
 #[tokio::test]
@@ -463,9 +443,4 @@ async fn postgres_trap_13_null_and_empty_parts_leave_nothing_behind() {
 #[tokio::test]
 async fn sqlite_trap_13_null_and_empty_parts_leave_nothing_behind() {
     trap_13_null_and_empty_parts_leave_nothing_behind(Engine::Sqlite).await;
-}
-
-#[tokio::test]
-async fn mariadb_trap_13_null_and_empty_parts_leave_nothing_behind() {
-    trap_13_null_and_empty_parts_leave_nothing_behind(Engine::MariaDb).await;
 }

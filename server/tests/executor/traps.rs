@@ -10,6 +10,13 @@ use bellows_server::executor::Outcome;
 
 use crate::support::{Events, TestTarget, Writer, apply, open, plan_for, run};
 
+on_mariadb_and_mysql! {
+    trap_4_no_insert_fails_once_the_column_is_gone,
+    trap_5_a_default_is_no_write,
+    trap_6_newer_values_stay_and_defaults_are_filled,
+    trap_7_null_sources_and_gaps_end_no_backfill_and_keep_none_going,
+}
+
 fn key(engine: Engine) -> &'static str {
     match engine {
         Engine::PostgreSql | Engine::MySql | Engine::MariaDb => "bigint PRIMARY KEY",
@@ -153,11 +160,6 @@ async fn postgres_trap_4_no_insert_fails_once_the_column_is_gone() {
 }
 
 #[tokio::test]
-async fn mariadb_trap_4_no_insert_fails_once_the_column_is_gone() {
-    trap_4_no_insert_fails_once_the_column_is_gone(Engine::MariaDb).await;
-}
-
-#[tokio::test]
 async fn sqlite_trap_4_no_insert_fails_once_the_column_is_gone() {
     trap_4_no_insert_fails_once_the_column_is_gone(Engine::Sqlite).await;
 }
@@ -223,11 +225,6 @@ async fn postgres_trap_5_a_default_is_no_write() {
 }
 
 #[tokio::test]
-async fn mariadb_trap_5_a_default_is_no_write() {
-    trap_5_a_default_is_no_write(Engine::MariaDb).await;
-}
-
-#[tokio::test]
 async fn sqlite_trap_5_a_default_is_no_write() {
     trap_5_a_default_is_no_write(Engine::Sqlite).await;
 }
@@ -285,11 +282,6 @@ async fn postgres_trap_6_newer_values_stay_and_defaults_are_filled() {
 }
 
 #[tokio::test]
-async fn mariadb_trap_6_newer_values_stay_and_defaults_are_filled() {
-    trap_6_newer_values_stay_and_defaults_are_filled(Engine::MariaDb).await;
-}
-
-#[tokio::test]
 async fn sqlite_trap_6_newer_values_stay_and_defaults_are_filled() {
     trap_6_newer_values_stay_and_defaults_are_filled(Engine::Sqlite).await;
 }
@@ -335,11 +327,6 @@ migration:
 #[tokio::test]
 async fn postgres_trap_7_null_sources_and_gaps_end_no_backfill_and_keep_none_going() {
     trap_7_null_sources_and_gaps_end_no_backfill_and_keep_none_going(Engine::PostgreSql).await;
-}
-
-#[tokio::test]
-async fn mariadb_trap_7_null_sources_and_gaps_end_no_backfill_and_keep_none_going() {
-    trap_7_null_sources_and_gaps_end_no_backfill_and_keep_none_going(Engine::MariaDb).await;
 }
 
 #[tokio::test]

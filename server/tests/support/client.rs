@@ -1,5 +1,7 @@
 //! A connection as an application would have it.
 
+use std::borrow::Cow;
+
 use bellows_server::target::TargetUrl;
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{Connection, Executor, MySqlConnection, PgConnection, Row, SqliteConnection};
@@ -7,6 +9,7 @@ use sqlx::{Connection, Executor, MySqlConnection, PgConnection, Row, SqliteConne
 /// A plain connection to a target.
 pub enum Client {
     Postgres(PgConnection),
+    MariaDb(MySqlConnection),
     MySql(MySqlConnection),
     Sqlite(SqliteConnection),
 }
@@ -24,14 +27,32 @@ impl Client {
         }
         let options: MySqlConnectOptions = url.secret().parse().unwrap();
         let options = options.pipes_as_concat(false).timezone(None);
-        Client::MySql(MySqlConnection::connect_with(&options).await.unwrap())
+        let mut conn = MySqlConnection::connect_with(&options).await.unwrap();
+        let version = conn.fetch_one("SELECT version()").await.unwrap();
+        if version.get::<String, _>(0).contains("MariaDB") {
+            return Client::MariaDb(conn);
+        }
+        conn.execute("SET SESSION cte_max_recursion_depth = 100000000")
+            .await
+            .unwrap();
+        Client::MySql(conn)
+    }
+
+    fn said<'s>(&self, sql: &'s str) -> Cow<'s, str> {
+        match self {
+            Client::MySql(_) => without_sequences(sql).into(),
+            Client::Postgres(_) | Client::MariaDb(_) | Client::Sqlite(_) => sql.into(),
+        }
     }
 
     /// Runs SQL, several statements too; gives the rows touched.
     pub async fn try_run(&mut self, sql: &str) -> Result<u64, sqlx::Error> {
+        let sql = &*self.said(sql);
         match self {
             Client::Postgres(conn) => Ok(conn.execute(sql).await?.rows_affected()),
-            Client::MySql(conn) => Ok(conn.execute(sql).await?.rows_affected()),
+            Client::MariaDb(conn) | Client::MySql(conn) => {
+                Ok(conn.execute(sql).await?.rows_affected())
+            }
             Client::Sqlite(conn) => Ok(conn.execute(sql).await?.rows_affected()),
         }
     }
@@ -69,7 +90,7 @@ impl Client {
                     use sqlx::ValueRef;
                     (!value.is_null()).then(|| value.as_str().unwrap().to_owned())
                 }),
-            Client::MySql(conn) => conn
+            Client::MariaDb(conn) | Client::MySql(conn) => conn
                 .fetch_one(sql)
                 .await
                 .unwrap_or_else(|error| panic!("{error}: {sql}"))
@@ -82,4 +103,23 @@ impl Client {
                 .get(0),
         }
     }
+}
+
+/// MySQL has no tables of numbers, `seq_1_to_10`, as MariaDB has them. Longer ones than a thousand
+/// need a session with `cte_max_recursion_depth`.
+pub fn without_sequences(sql: &str) -> String {
+    let mut parts = sql.split("seq_");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part
+            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+            .unwrap_or(part.len());
+        let (range, rest) = part.split_at(end);
+        let (first, last) = range.split_once("_to_").expect("seq_1_to_10");
+        out += &format!(
+            "(WITH RECURSIVE s(seq) AS (SELECT {first} UNION ALL SELECT seq + 1 FROM s WHERE seq < {last})
+              SELECT seq FROM s) AS seq{rest}"
+        );
+    }
+    out
 }

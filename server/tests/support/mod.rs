@@ -1,7 +1,28 @@
 //! Real databases for tests: made fresh for each test, and dropped after it.
 
 // Each test program uses the part of this room that it needs.
-#![allow(dead_code, unused_imports)]
+#![allow(dead_code, unused_imports, unused_macros)]
+
+/// The tests of a module that are for both MariaDB and MySQL: functions that are given the engine.
+/// Those of `on_mysql` are left out where no MySQL server can be had.
+macro_rules! on_mariadb_and_mysql {
+    ($($(#[$attribute:meta])* $test:ident),* $(,)?) => {
+        mod on_mariadb {
+            $($(#[$attribute])*
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test(bellows::document::Engine::MariaDb).await;
+            })*
+        }
+        mod on_mysql {
+            $($(#[$attribute])*
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test(bellows::document::Engine::MySql).await;
+            })*
+        }
+    };
+}
 
 mod client;
 mod dump;
@@ -14,10 +35,10 @@ use bellows::document::Engine;
 use bellows_server::target::{Target, TargetUrl};
 use sqlx::{Connection, Executor, MySqlConnection, PgConnection};
 
-pub use client::Client;
+pub use client::{Client, without_sequences};
 pub use dump::{dump, unlike};
 pub use proxy::Proxy;
-pub use run::{apply, back, open, open_on, plan_for, run, run_on, run_with};
+pub use run::{apply, back, for_engine, open, open_on, plan_for, run, run_on, run_with};
 pub use sink::Events;
 pub use writer::Writer;
 
@@ -26,6 +47,9 @@ pub const SERVER: &str = "BELLOWS_TEST_POSTGRES";
 
 /// Where the tests' MariaDB server is, likewise.
 pub const MARIADB_SERVER: &str = "BELLOWS_TEST_MARIADB";
+
+/// Where the tests' MySQL server is, likewise.
+pub const MYSQL_SERVER: &str = "BELLOWS_TEST_MYSQL";
 
 /// A database of a test's own.
 pub struct TestTarget {
@@ -37,9 +61,18 @@ pub struct TestTarget {
 }
 
 enum Made {
-    Postgres { server: String, name: String },
-    MariaDb { server: String, name: String },
-    Sqlite { _dir: tempfile::TempDir },
+    Postgres {
+        server: String,
+        name: String,
+    },
+    /// MariaDB or MySQL.
+    MySql {
+        server: String,
+        name: String,
+    },
+    Sqlite {
+        _dir: tempfile::TempDir,
+    },
 }
 
 /// SQL of a test that is the same for all engines, as this one reads it: names in double quotes,
@@ -53,7 +86,7 @@ pub fn spoken(engine: Engine, sql: &str) -> String {
     }
 }
 
-/// What a session of MariaDB is told for [`spoken`].
+/// What a session of MariaDB or MySQL is told for [`spoken`].
 pub const STANDARD: &str = "SET SESSION sql_mode = concat(@@sql_mode, ',ANSI_QUOTES,PIPES_AS_CONCAT'), group_concat_max_len = 100000000";
 
 /// The numbers from 1 to there, as `n(i)`, an item of FROM.
@@ -78,13 +111,19 @@ pub fn server() -> String {
     })
 }
 
-/// The address of the tests' MariaDB server.
-pub fn mariadb_server() -> String {
-    std::env::var(MARIADB_SERVER).unwrap_or_else(|_| {
+/// The address of the tests' MariaDB or MySQL server.
+pub fn mysql_server(engine: Engine) -> String {
+    let (variable, script) = match engine {
+        Engine::MariaDb => (MARIADB_SERVER, "mariadb-throwaway"),
+        Engine::MySql => (MYSQL_SERVER, "mysql-throwaway"),
+        Engine::PostgreSql | Engine::Sqlite => panic!("no such server of {}", engine.title()),
+    };
+    std::env::var(variable).unwrap_or_else(|_| {
         panic!(
-            "{MARIADB_SERVER} is not set: these tests need a MariaDB server on which they may make \
-             and drop databases. Run `make test`, or `scripts/mariadb-throwaway run cargo test`, or \
-             set {MARIADB_SERVER}=mysql://root@127.0.0.1:3306/mysql"
+            "{variable} is not set: these tests need a {} server on which they may make and drop \
+             databases. Run `make test`, or `scripts/{script} run cargo test`, or set \
+             {variable}=mysql://root@127.0.0.1:3306/mysql",
+            engine.title()
         )
     })
 }
@@ -94,8 +133,7 @@ impl TestTarget {
     pub async fn new(engine: Engine) -> Self {
         match engine {
             Engine::PostgreSql => Self::postgres().await,
-            Engine::MariaDb => Self::mariadb().await,
-            Engine::MySql => panic!("no server of {} is at hand for these tests", engine.title()),
+            Engine::MySql | Engine::MariaDb => Self::mysql(engine).await,
             Engine::Sqlite => Self::sqlite().await,
         }
     }
@@ -117,9 +155,9 @@ impl TestTarget {
         }
     }
 
-    /// A MariaDB database.
-    pub async fn mariadb() -> Self {
-        let server = mariadb_server();
+    /// A database of MariaDB or MySQL.
+    async fn mysql(engine: Engine) -> Self {
+        let server = mysql_server(engine);
         let name = format!("bellows_test_{}", uuid::Uuid::now_v7().simple());
         let mut conn = MySqlConnection::connect(&server).await.unwrap();
         conn.execute(format!("CREATE DATABASE {name}").as_str())
@@ -130,7 +168,7 @@ impl TestTarget {
         Self {
             url,
             target,
-            made: Made::MariaDb { server, name },
+            made: Made::MySql { server, name },
         }
     }
 
@@ -220,7 +258,7 @@ impl TestTarget {
     pub fn prefix(&self) -> &'static str {
         match self.made {
             Made::Postgres { .. } => "bellows.",
-            Made::MariaDb { .. } | Made::Sqlite { .. } => "_bellows_",
+            Made::MySql { .. } | Made::Sqlite { .. } => "_bellows_",
         }
     }
 }
@@ -237,9 +275,9 @@ fn with_database(server: &str, name: &str) -> String {
 
 impl Drop for TestTarget {
     fn drop(&mut self) {
-        let (maria, server, name) = match &self.made {
+        let (mysql, server, name) = match &self.made {
             Made::Postgres { server, name } => (false, server.clone(), name.clone()),
-            Made::MariaDb { server, name } => (true, server.clone(), name.clone()),
+            Made::MySql { server, name } => (true, server.clone(), name.clone()),
             Made::Sqlite { .. } => return,
         };
         // The test's runtime may be ending, and cannot be waited on from within.
@@ -249,7 +287,7 @@ impl Drop for TestTarget {
                 .build()
                 .unwrap();
             runtime.block_on(async {
-                if maria {
+                if mysql {
                     // Not for ever behind a test's connection that is just being closed.
                     let sql = format!("SET lock_wait_timeout = 10; DROP DATABASE IF EXISTS {name}");
                     let mut conn = MySqlConnection::connect(&server).await.unwrap();

@@ -1,5 +1,6 @@
 //! Documents brought onto a target as a caller would.
 
+use bellows::document::Engine;
 use bellows::plan::Plan;
 use bellows::run::StopReason;
 use bellows_server::executor::{
@@ -10,8 +11,17 @@ use bellows_server::target::Target;
 
 use super::Events;
 
+/// A document that is for MariaDB and MySQL alike, for the one that the target is.
+pub fn for_engine(target: &Target, yaml: &str) -> String {
+    match target.engine() {
+        Engine::MySql => yaml.replace("database: mariadb", "database: mysql"),
+        Engine::PostgreSql | Engine::MariaDb | Engine::Sqlite => yaml.to_owned(),
+    }
+}
+
 /// The plan of a document for the target.
 pub async fn plan_for(target: &Target, yaml: &str) -> Plan {
+    let yaml = &for_engine(target, yaml);
     let document = bellows::document::parse(yaml).unwrap_or_else(|e| panic!("{e:#?}"));
     let schema = planning_schema(target, &document).await.unwrap();
     bellows::plan::plan(&document, Some(&schema)).unwrap_or_else(|e| panic!("{e:#?}"))
@@ -19,6 +29,7 @@ pub async fn plan_for(target: &Target, yaml: &str) -> Plan {
 
 /// Makes or finds the document's execution, as [`executor::open`] gives it.
 pub async fn open_on(target: &Target, yaml: &str) -> Result<Opened, ExecuteError> {
+    let yaml = &for_engine(target, yaml);
     let plan = plan_for(target, yaml).await;
     let document = bellows::document::parse(yaml).unwrap();
     let new = NewExecution {

@@ -1,12 +1,20 @@
 //! Changes that ALTER TABLE makes on MariaDB only by a copy under a lock: made beside the writers,
 //! and taken back with what was written since.
 
+use bellows::document::Engine;
 use bellows_server::executor::Outcome;
 
-use super::mariadb_shadow::{
+use super::mysql_shadow::{
     back, differences, fingerprint, orders, ours, phase_done, stop, writers,
 };
 use crate::support::{Events, TestTarget, open, run};
+
+on_mariadb_and_mysql! {
+    a_type_changes,
+    a_check_comes,
+    a_stored_column_comes,
+    a_row_that_does_not_fit_stops_it,
+}
 
 fn document(operation: &str) -> String {
     format!(
@@ -15,9 +23,9 @@ fn document(operation: &str) -> String {
 }
 
 /// There with writers at work, back with what they wrote, there again, and the old table dropped.
-async fn there_and_back(operation: &str, shows: &str) {
+async fn there_and_back(engine: Engine, operation: &str, shows: &str) {
     let rows = 3000;
-    let test = orders(rows).await;
+    let test = orders(engine, rows).await;
     let before = fingerprint(&test).await;
     assert_eq!(test.number(shows).await, 0, "{operation}");
     let record = open(&test.target, &document(operation)).await;
@@ -50,9 +58,9 @@ fn column(column: &str, condition: &str) -> String {
     )
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_type_changes() {
+async fn a_type_changes(engine: Engine) {
     there_and_back(
+        engine,
         "{type: change_column_type, table: orders, column: note, newType: text}",
         &column(
             "note",
@@ -61,25 +69,24 @@ async fn a_type_changes() {
     )
     .await;
     there_and_back(
+        engine,
         "{type: change_column_type, table: orders, column: total, newType: 'decimal(14,2)'}",
         &column("total", "column_type = 'decimal(14,2)'"),
     )
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_check_comes() {
-    there_and_back(
+async fn a_check_comes(engine: Engine) {
+    there_and_back(engine,
         "{type: add_check, table: orders, constraintName: not_much, sql: total < 100000}",
-        "SELECT count(*) FROM information_schema.check_constraints WHERE constraint_schema = database()
-         AND table_name = 'orders' AND constraint_name = 'not_much'",
+        "SELECT count(*) FROM information_schema.table_constraints WHERE constraint_schema = database()
+         AND table_name = 'orders' AND constraint_name = 'not_much' AND constraint_type = 'CHECK'",
     )
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stored_column_comes() {
-    there_and_back(
+async fn a_stored_column_comes(engine: Engine) {
+    there_and_back(engine,
         "{type: add_column, table: orders, column: gross, dataType: 'decimal(12,2) AS (total * 1.2) STORED'}",
         &column("gross", "extra = 'STORED GENERATED'"),
     )
@@ -87,8 +94,7 @@ async fn a_stored_column_comes() {
 }
 
 /// A row that the new form cannot hold fails the phase, and nothing has changed.
-#[tokio::test]
-async fn a_row_that_does_not_fit_stops_it() {
+async fn a_row_that_does_not_fit_stops_it(engine: Engine) {
     for (operation, word) in [
         (
             "{type: add_check, table: orders, constraintName: little, sql: total < 99}",
@@ -103,7 +109,7 @@ async fn a_row_that_does_not_fit_stops_it() {
             "total",
         ),
     ] {
-        let test: TestTarget = orders(200).await;
+        let test: TestTarget = orders(engine, 200).await;
         test.sql("UPDATE orders SET total = 500.25 WHERE id = 150")
             .await;
         let before = fingerprint(&test).await;

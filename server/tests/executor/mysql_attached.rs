@@ -1,15 +1,20 @@
 //! What hangs on tables of MariaDB and does not follow them, and what an account lacks: said
 //! before anything runs.
 
-use bellows::document::parse;
+use bellows::document::{Engine, parse};
 use bellows::plan::plan;
 use bellows_server::executor::Outcome;
 use bellows_server::target::{Target, TargetUrl};
 
-use crate::support::{Events, TestTarget, open, plan_for, run};
+use crate::support::{Events, TestTarget, for_engine, open, plan_for, run};
 
-async fn letters() -> TestTarget {
-    let test = TestTarget::mariadb().await;
+on_mariadb_and_mysql! {
+    what_a_trigger_or_a_view_names_stays,
+    an_account_that_may_make_no_triggers_is_told_before,
+}
+
+async fn letters(engine: Engine) -> TestTarget {
+    let test = TestTarget::new(engine).await;
     test.sql(
         "CREATE TABLE letters (id int PRIMARY KEY, body text, sent date, seen date,
            `no te` varchar(9), half int AS (id / 2), CONSTRAINT some CHECK (id > 0));
@@ -36,6 +41,7 @@ migration:
         - {operation}
 "
     );
+    let yaml = for_engine(&test.target, &yaml);
     let document = parse(&yaml).unwrap_or_else(|e| panic!("{e:#?}"));
     match plan(&document, Some(&test.schema().await)) {
         Ok(_) => String::new(),
@@ -43,9 +49,8 @@ migration:
     }
 }
 
-#[tokio::test]
-async fn what_a_trigger_or_a_view_names_stays() {
-    let test = letters().await;
+async fn what_a_trigger_or_a_view_names_stays(engine: Engine) {
+    let test = letters(engine).await;
     for (operation, because) in [
         (
             "{type: rename_column, table: letters, oldColumn: sent, newColumn: gone}",
@@ -103,15 +108,14 @@ migration:
 
 /// With a binary log the server trusts few accounts with a trigger. That is said in the plan, and
 /// a phase that would need one does not begin.
-#[tokio::test]
-async fn an_account_that_may_make_no_triggers_is_told_before() {
-    let test = TestTarget::mariadb().await;
+async fn an_account_that_may_make_no_triggers_is_told_before(engine: Engine) {
+    let test = TestTarget::new(engine).await;
     test.sql("CREATE TABLE t (id int PRIMARY KEY, old int)")
         .await;
     let user = format!("b_{}", &uuid::Uuid::now_v7().simple().to_string()[16..]);
+    let database = test.text("SELECT database()").await.unwrap();
     test.sql(&format!(
-        "CREATE USER {user}@'%'; SET @sql = concat('GRANT ALL ON `', database(), '`.* TO {user}@`%`');
-         EXECUTE IMMEDIATE @sql"
+        "CREATE USER {user}@'%'; GRANT ALL ON `{database}`.* TO {user}@'%'"
     ))
     .await;
     let (scheme, rest) = test.url.secret().split_once("://").unwrap();

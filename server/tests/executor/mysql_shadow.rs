@@ -3,10 +3,22 @@
 
 use std::time::Duration;
 
+use bellows::document::Engine;
 use bellows::run::{EventKind, StopReason};
 use bellows_server::executor::{Outcome, RunOptions, control, roll_back};
 
-use crate::support::{Events, TestTarget, Writer, open, plan_for, run};
+use crate::support::{Events, TestTarget, Writer, for_engine, open, plan_for, run};
+
+on_mariadb_and_mysql! {
+    a_table_is_swapped_and_swapped_back_with_writers_at_work,
+    numbers_go_on_where_they_were,
+    a_swap_waits_for_nobody_and_pauses,
+    a_failed_write_lets_no_later_one_pass,
+    a_row_takes_no_other_one_s_place,
+    a_difference_fails_the_swap,
+    a_copy_that_holds_rows_is_left_alone,
+    what_cannot_follow_is_refused_by_name,
+}
 
 /// Everything that can hang on a table there, foreign keys in both directions among it.
 const ORDERS: &str = "
@@ -69,8 +81,8 @@ pub fn document(pace: &str) -> String {
     DOCUMENT.replace("{pace}", pace)
 }
 
-pub async fn orders(rows: u32) -> TestTarget {
-    let test = TestTarget::mariadb().await;
+pub async fn orders(engine: Engine, rows: u32) -> TestTarget {
+    let test = TestTarget::new(engine).await;
     test.sql(&ORDERS.replace("{rows}", &rows.to_string())).await;
     test
 }
@@ -175,10 +187,9 @@ async fn keys(test: &TestTarget) -> String {
 const KEYS: &str =
     "items.items_order->orders orders.orders_parent->orders orders.orders_person->people";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_table_is_swapped_and_swapped_back_with_writers_at_work() {
+async fn a_table_is_swapped_and_swapped_back_with_writers_at_work(engine: Engine) {
     let rows = 20_000;
-    let test = orders(rows).await;
+    let test = orders(engine, rows).await;
     let before = fingerprint(&test).await;
     assert_eq!(keys(&test).await, KEYS);
     let record = open(&test.target, &document(", batchSize: 500")).await;
@@ -236,9 +247,8 @@ async fn a_table_is_swapped_and_swapped_back_with_writers_at_work() {
 }
 
 /// Rows that went have had their numbers: the new table gives none of them again.
-#[tokio::test]
-async fn numbers_go_on_where_they_were() {
-    let test = orders(50).await;
+async fn numbers_go_on_where_they_were(engine: Engine) {
+    let test = orders(engine, 50).await;
     test.sql(
         "DELETE FROM orders WHERE id > 40;
          SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO'; INSERT INTO orders (id, number) VALUES (0, 1000)",
@@ -267,9 +277,8 @@ async fn numbers_go_on_where_they_were() {
 
 /// A session in the way of the swap: it is tried again and again, nobody waits behind it, and when
 /// the time is spent the run pauses, where it can go on.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_swap_waits_for_nobody_and_pauses() {
-    let test = orders(200).await;
+async fn a_swap_waits_for_nobody_and_pauses(engine: Engine) {
+    let test = orders(engine, 200).await;
     let yaml = document("").replace("phase: 3\n", "phase: 3\n      timeout: 1500\n");
     let record = open(&test.target, &yaml).await;
     phase_done(&test, &record.id, 1).await;
@@ -328,9 +337,8 @@ async fn a_swap_waits_for_nobody_and_pauses() {
 
 /// What an application's statement that was killed, or failed, leaves in its session makes none of
 /// its later writes pass the triggers by.
-#[tokio::test]
-async fn a_failed_write_lets_no_later_one_pass() {
-    let test = orders(200).await;
+async fn a_failed_write_lets_no_later_one_pass(engine: Engine) {
+    let test = orders(engine, 200).await;
     let record = open(&test.target, &document("")).await;
     phase_done(&test, &record.id, 1).await;
     phase_done(&test, &record.id, 2).await;
@@ -350,9 +358,8 @@ async fn a_failed_write_lets_no_later_one_pass() {
 
 /// Where the one table is unique by more than the other, no row takes another one's place: the
 /// write fails that it cannot hold.
-#[tokio::test]
-async fn a_row_takes_no_other_one_s_place() {
-    let test = orders(20).await;
+async fn a_row_takes_no_other_one_s_place(engine: Engine) {
+    let test = orders(engine, 20).await;
     let record = open(
         &test.target,
         &document("").replace("DROP KEY by_note", "DROP KEY by_note, DROP KEY by_number"),
@@ -376,15 +383,14 @@ async fn a_row_takes_no_other_one_s_place() {
 }
 
 /// The comparison finds what got into one table alone, and nothing of it is swapped.
-#[tokio::test]
-async fn a_difference_fails_the_swap() {
+async fn a_difference_fails_the_swap(engine: Engine) {
     for spoil in [
         "DELETE FROM orders_new WHERE id = 150",
         "UPDATE orders_new SET note = 'Note 7' WHERE id = 14",
         "UPDATE orders_new SET note = lower(note) WHERE id = 14",
         "INSERT INTO orders_new (id, number) VALUES (500, 500)",
     ] {
-        let test = orders(200).await;
+        let test = orders(engine, 200).await;
         let record = open(&test.target, &document("")).await;
         phase_done(&test, &record.id, 1).await;
         phase_done(&test, &record.id, 2).await;
@@ -398,9 +404,8 @@ async fn a_difference_fails_the_swap() {
     }
 }
 
-#[tokio::test]
-async fn a_copy_that_holds_rows_is_left_alone() {
-    let test = orders(20).await;
+async fn a_copy_that_holds_rows_is_left_alone(engine: Engine) {
+    let test = orders(engine, 20).await;
     let record = open(&test.target, &document("")).await;
     phase_done(&test, &record.id, 1).await;
     test.sql("INSERT INTO orders_new (id, number) VALUES (7, 7)")
@@ -414,9 +419,8 @@ async fn a_copy_that_holds_rows_is_left_alone() {
     assert_eq!(ours(&test).await, 0);
 }
 
-#[tokio::test]
-async fn what_cannot_follow_is_refused_by_name() {
-    let test = orders(20).await;
+async fn what_cannot_follow_is_refused_by_name(engine: Engine) {
+    let test = orders(engine, 20).await;
     test.sql(
         "CREATE TABLE tags (id int PRIMARY KEY, order_id bigint, tag varchar(20),
              CONSTRAINT tags_order FOREIGN KEY (order_id) REFERENCES orders (id) ON DELETE CASCADE);
@@ -434,7 +438,7 @@ async fn what_cannot_follow_is_refused_by_name() {
                 "        - {{type: swap_tables, table: {table}, shadow: {table}_new, oldName: {table}_old}}\n"
             );
         }
-        let document = bellows::document::parse(&yaml).unwrap();
+        let document = bellows::document::parse(&for_engine(&test.target, &yaml)).unwrap();
         let schema = test.schema().await;
         let problems = bellows::plan::plan(&document, Some(&schema)).unwrap_err();
         problems[0].message.clone()

@@ -3,12 +3,19 @@
 
 use std::collections::BTreeSet;
 
+use bellows::document::Engine;
 use bellows::run::EventKind;
 use bellows::schema::{Schema, Table, TableName};
 use bellows_server::executor::{Outcome, RunOptions, control, roll_back};
 
 use crate::operations::{difference, outlines};
-use crate::support::{Events, TestTarget, open, run};
+use crate::support::{Events, TestTarget, for_engine, open, run};
+
+on_mariadb_and_mysql! {
+    every_operation_goes_there_and_back,
+    what_the_server_cannot_do_is_refused_with_what_to_do_instead,
+    a_failed_phase_leaves_nothing_behind,
+}
 
 /// 10,000 rows, foreign keys in both directions, a trigger, a view, names that need quotes.
 const PEOPLE: &str = "
@@ -41,7 +48,7 @@ CREATE TRIGGER noted AFTER INSERT ON people FOR EACH ROW INSERT INTO journal VAL
 CREATE VIEW addresses AS SELECT id, email FROM people;
 CREATE ALGORITHM=MERGE SQL SECURITY INVOKER VIEW few AS SELECT id, home FROM people WHERE id > 5
     WITH LOCAL CHECK OPTION;
-CREATE TABLE `par ``cels` (id int AUTO_INCREMENT PRIMARY KEY, note varchar(20), double_id int AS (id * 2),
+CREATE TABLE `par ``cels` (id int AUTO_INCREMENT PRIMARY KEY, note varchar(20), doubled int AS (length(note) * 2),
     KEY (note(5))) AUTO_INCREMENT=77 DEFAULT CHARSET latin1 ROW_FORMAT=COMPRESSED COMMENT='it''s theirs';
 CREATE TRIGGER `par ``noted` BEFORE INSERT ON `par ``cels` FOR EACH ROW SET NEW.note = 'x';
 CREATE TRIGGER `par ``moved` BEFORE UPDATE ON `par ``cels` FOR EACH ROW
@@ -335,12 +342,13 @@ fn people(schema: &Schema) -> &Table {
     schema.table(&TableName::parse("people")).unwrap()
 }
 
-async fn tried(trial: &Trial) {
-    let test = TestTarget::mariadb().await;
+async fn tried(engine: Engine, trial: &Trial) {
+    let test = TestTarget::new(engine).await;
     test.sql(PEOPLE).await;
     let (before, rows) = (test.schema().await, test.text(ROWS).await);
     let yaml = document(trial.operations);
-    let migration = bellows::document::parse(&yaml).unwrap_or_else(|e| panic!("{e:#?}"));
+    let migration = bellows::document::parse(&for_engine(&test.target, &yaml))
+        .unwrap_or_else(|e| panic!("{e:#?}"));
     let record = open(&test.target, &yaml).await;
     let events = Events::default();
     let outcome = run(&test.target, &record.id, 1, &events).await;
@@ -400,8 +408,7 @@ async fn tried(trial: &Trial) {
     assert_eq!(test.number("SELECT count(*) FROM people").await, 10_000);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn every_operation_goes_there_and_back() {
+async fn every_operation_goes_there_and_back(engine: Engine) {
     let mut words: BTreeSet<&str> = TRIALS.iter().map(|t| t.word).collect();
     words.extend(REFUSED.iter().map(|(word, _, _)| *word));
     // These have a file of their own.
@@ -411,31 +418,36 @@ async fn every_operation_goes_there_and_back() {
         .map(|s| s.word)
         .collect();
     assert_eq!(words, all, "every operation is tried or refused");
-    let trials: Vec<_> = TRIALS.iter().map(|t| tokio::spawn(tried(t))).collect();
+    let trials: Vec<_> = TRIALS
+        .iter()
+        .map(|t| tokio::spawn(tried(engine, t)))
+        .collect();
     for trial in trials {
         trial.await.unwrap();
     }
 }
 
-#[tokio::test]
-async fn what_the_server_cannot_do_is_refused_with_what_to_do_instead() {
-    let test = TestTarget::mariadb().await;
+async fn what_the_server_cannot_do_is_refused_with_what_to_do_instead(engine: Engine) {
+    let test = TestTarget::new(engine).await;
     test.sql(PEOPLE).await;
     let schema = test.schema().await;
     for (word, operation, named) in REFUSED {
         let yaml = document(&format!("\n        - {operation}"));
+        let yaml = for_engine(&test.target, &yaml);
         let document = bellows::document::parse(&yaml).unwrap_or_else(|e| panic!("{word}: {e:#?}"));
         let problems = bellows::plan::plan(&document, Some(&schema)).unwrap_err();
         let text = format!("{problems:?}");
-        assert!(text.contains("MariaDB") && text.contains(named), "{text}");
+        assert!(
+            text.contains(engine.title()) && text.contains(named),
+            "{text}"
+        );
     }
 }
 
 /// A phase whose second statement fails is taken back statement by statement: nothing rolls DDL
 /// back.
-#[tokio::test]
-async fn a_failed_phase_leaves_nothing_behind() {
-    let test = TestTarget::mariadb().await;
+async fn a_failed_phase_leaves_nothing_behind(engine: Engine) {
+    let test = TestTarget::new(engine).await;
     test.sql(PEOPLE).await;
     test.sql("UPDATE people SET nick = 'the same' WHERE id < 3")
         .await;

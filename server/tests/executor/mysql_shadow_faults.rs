@@ -3,14 +3,21 @@
 
 use std::time::Duration;
 
+use bellows::document::Engine;
 use bellows::plan::Action;
 use bellows::run::{EventKind, StopReason};
 use bellows_server::executor::Outcome;
 
-use super::mariadb_shadow::{
+use super::mysql_shadow::{
     back, differences, document, fingerprint, orders, ours, phase_done, stop, writers,
 };
 use crate::support::{Events, TestTarget, open, run};
+
+on_mariadb_and_mysql! {
+    a_run_that_ends_at_any_event_goes_on_and_doubles_nothing,
+    after_a_crash_behind_any_statement_it_goes_on_and_back,
+    a_connection_killed_again_and_again_changes_nothing,
+}
 
 /// Everything in one phase, in batches so small that there is much to end in.
 fn one_phase() -> String {
@@ -24,10 +31,9 @@ async fn right(test: &TestTarget) {
     assert_eq!(ours(test).await, 3, "the triggers back, and nothing else");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_ends_at_any_event_goes_on_and_doubles_nothing() {
+async fn a_run_that_ends_at_any_event_goes_on_and_doubles_nothing(engine: Engine) {
     let rows = 2000;
-    let test = orders(rows).await;
+    let test = orders(engine, rows).await;
     let before = fingerprint(&test).await;
     let record = open(&test.target, &one_phase()).await;
     let at_work = writers(&test, rows);
@@ -75,23 +81,22 @@ async fn a_run_that_ends_at_any_event_goes_on_and_doubles_nothing() {
 
 /// A statement took effect and the run died before it could write so, at every step: going on
 /// neither repeats it nor leaves it out, and going back from there leaves nothing.
-#[tokio::test(flavor = "multi_thread")]
-async fn after_a_crash_behind_any_statement_it_goes_on_and_back() {
+async fn after_a_crash_behind_any_statement_it_goes_on_and_back(engine: Engine) {
     let steps = {
-        let test = orders(20).await;
+        let test = orders(engine, 20).await;
         open(&test.target, &document("")).await.plan.phases[2]
             .steps
             .len()
     };
     for at in 0..steps {
         for forward in [true, false] {
-            crash_behind(at, forward).await;
+            crash_behind(engine, at, forward).await;
         }
     }
 }
 
-async fn crash_behind(at: usize, forward: bool) {
-    let test = orders(300).await;
+async fn crash_behind(engine: Engine, at: usize, forward: bool) {
+    let test = orders(engine, 300).await;
     let before = fingerprint(&test).await;
     let record = open(&test.target, &document("")).await;
     phase_done(&test, &record.id, 1).await;
@@ -163,11 +168,10 @@ async fn crash_behind(at: usize, forward: bool) {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
 #[ignore = "passes alone, not beside all others: to be run by name"]
-async fn a_connection_killed_again_and_again_changes_nothing() {
+async fn a_connection_killed_again_and_again_changes_nothing(engine: Engine) {
     let rows = 3000;
-    let test = orders(rows).await;
+    let test = orders(engine, rows).await;
     let copied_at_once =
         document(", batchSize: 100, pauseMs: 1").replace("    - phase: 3\n      operations:\n", "");
     let record = open(&test.target, &copied_at_once).await;

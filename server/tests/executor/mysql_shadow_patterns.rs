@@ -7,8 +7,14 @@ use bellows::document::{Engine, Migration, emit};
 use bellows::pattern::expand;
 use bellows_server::executor::{Outcome, confirm_gate};
 
-use super::mariadb_shadow::{back, fingerprint, ours};
+use super::mysql_shadow::{back, fingerprint, ours};
 use crate::support::{Events, TestTarget, Writer, open, run};
+
+on_mariadb_and_mysql! {
+    a_table_is_partitioned_back_and_again,
+    json_becomes_a_table,
+    repeated_columns_become_rows_and_misfits_stop_it,
+}
 
 async fn pattern(
     test: &TestTarget,
@@ -20,7 +26,7 @@ async fn pattern(
         .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
         .collect();
     let schema = test.schema().await;
-    expand(word, &fields, Engine::MariaDb, Some(&schema)).map_err(|e| format!("{e:#?}"))
+    expand(word, &fields, test.target.engine(), Some(&schema)).map_err(|e| format!("{e:#?}"))
 }
 
 async fn phase_done(test: &TestTarget, id: &str, phase: u32) {
@@ -56,8 +62,8 @@ async fn differences(test: &TestTarget, a: &str, b: &str) -> i64 {
 }
 
 /// By a day, or by an instant.
-async fn orders(data_type: &str) -> TestTarget {
-    let test = TestTarget::mariadb().await;
+async fn orders(engine: Engine, data_type: &str) -> TestTarget {
+    let test = TestTarget::new(engine).await;
     test.sql(&format!(
         "CREATE TABLE customers (id int PRIMARY KEY);
          INSERT INTO customers SELECT seq FROM seq_1_to_50;
@@ -88,15 +94,14 @@ const ORDERS_WORK: &[&str] = &[
     "SELECT count(*) FROM recent WHERE id < 100",
 ];
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_table_is_partitioned_back_and_again() {
+async fn a_table_is_partitioned_back_and_again(engine: Engine) {
     for data_type in ["datetime(3)", "timestamp", "date"] {
-        partitioned(data_type).await;
+        partitioned(engine, data_type).await;
     }
 }
 
-async fn partitioned(data_type: &str) {
-    let test = orders(data_type).await;
+async fn partitioned(engine: Engine, data_type: &str) {
+    let test = orders(engine, data_type).await;
     let mut fields = vec![
         ("table", "orders"),
         ("column", "created_at"),
@@ -146,7 +151,7 @@ async fn partitioned(data_type: &str) {
     test.sql(&ORDERS_WORK[0].replace("{n}", "1")).await;
 
     // Once more, and all the way back.
-    let test = orders(data_type).await;
+    let test = orders(engine, data_type).await;
     // The view's text has the database's name in it.
     let before = fingerprint(&test).await;
     let record = open(&test.target, &emit(&migration)).await;
@@ -158,9 +163,8 @@ async fn partitioned(data_type: &str) {
     assert_eq!(ours(&test).await, 0);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn json_becomes_a_table() {
-    let test = TestTarget::mariadb().await;
+async fn json_becomes_a_table(engine: Engine) {
+    let test = TestTarget::new(engine).await;
     test.sql(
         "CREATE TABLE users (id bigint AUTO_INCREMENT PRIMARY KEY, name text, addresses json);
          INSERT INTO users (name, addresses)
@@ -200,7 +204,7 @@ async fn json_becomes_a_table() {
     stop(writer).await;
     let wrong = "SELECT count(*) FROM (
             SELECT u.id, a.position, json_value(a.value, '$.street') street, json_value(a.value, '$.floor') + 0e0 floor,
-                   json_extract(a.value, '$.more') more, json_value(a.value, '$.own') = 1 own
+                   json_extract(a.value, '$.more') more, json_value(a.value, '$.own') IN ('1', 'true') own
             FROM users u, JSON_TABLE(if(json_type(u.addresses) = 'OBJECT', json_array(json_extract(u.addresses, '$')), u.addresses),
                  '$[*]' COLUMNS (position FOR ORDINALITY, value JSON PATH '$')) a
             EXCEPT SELECT users_id, position, street, floor, more, own FROM addresses) d";
@@ -235,7 +239,7 @@ async fn json_becomes_a_table() {
     );
 
     // And all the way back, from before the columns go.
-    let test = TestTarget::mariadb().await;
+    let test = TestTarget::new(engine).await;
     test.sql(
         "CREATE TABLE users (id bigint AUTO_INCREMENT PRIMARY KEY, name text, addresses json);
          INSERT INTO users (addresses) VALUES ('{\"street\": \"A\"}')",
@@ -250,9 +254,8 @@ async fn json_becomes_a_table() {
     assert_eq!(ours(&test).await, 0);
 }
 
-#[tokio::test]
-async fn repeated_columns_become_rows_and_misfits_stop_it() {
-    let test = TestTarget::mariadb().await;
+async fn repeated_columns_become_rows_and_misfits_stop_it(engine: Engine) {
+    let test = TestTarget::new(engine).await;
     test.sql(
         "CREATE TABLE people (a int, b int, phone1 varchar(20), phone2 varchar(20), PRIMARY KEY (a, b));
          INSERT INTO people VALUES (1, 1, 'one', NULL), (1, 2, NULL, 'two'), (2, 1, 'three', 'four');

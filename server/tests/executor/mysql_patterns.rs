@@ -1,5 +1,6 @@
-//! What patterns do on MariaDB alone: there are no partial indexes and none on an expression, making
-//! a table ends a transaction, and texts that differ in case may be the same.
+//! What patterns do on MariaDB and MySQL alone: there are no partial indexes and none on an
+//! expression that is built beside writers, making a table ends a transaction, and texts that differ
+//! in case may be the same.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +11,16 @@ use bellows_server::executor::Outcome;
 
 use crate::support::{Events, TestTarget, apply, back, open, run};
 
-async fn notes() -> TestTarget {
-    let test = TestTarget::mariadb().await;
+on_mariadb_and_mysql! {
+    a_deleted_rows_values_can_be_used_again,
+    what_stands_at_a_path_is_found_by_an_index_whoever_writes_it,
+    a_backfill_of_the_old_column_reaches_the_new_one,
+    the_way_back_knows_letters_apart,
+    a_table_that_was_there_first_is_neither_read_nor_dropped,
+}
+
+async fn notes(engine: Engine) -> TestTarget {
+    let test = TestTarget::new(engine).await;
     test.sql(
         "CREATE TABLE notes (id int AUTO_INCREMENT PRIMARY KEY, slug varchar(40) NOT NULL,
            topic varchar(40), UNIQUE KEY one_slug (slug));
@@ -27,12 +36,11 @@ async fn document(test: &TestTarget, word: &str, pairs: &[(&str, &str)]) -> Migr
         .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
         .collect();
     let schema = test.schema().await;
-    expand(word, &values, Engine::MariaDb, Some(&schema)).unwrap_or_else(|e| panic!("{e:#?}"))
+    expand(word, &values, test.target.engine(), Some(&schema)).unwrap_or_else(|e| panic!("{e:#?}"))
 }
 
-#[tokio::test]
-async fn a_deleted_rows_values_can_be_used_again() {
-    let test = notes().await;
+async fn a_deleted_rows_values_can_be_used_again(engine: Engine) {
+    let test = notes(engine).await;
     let fields = [("table", "notes"), ("liveUnique", "all")];
     let migration = document(&test, "soft-delete", &fields).await;
     apply(&test.target, &emit(&migration)).await;
@@ -60,15 +68,14 @@ async fn a_deleted_rows_values_can_be_used_again() {
         4,
         "the view has the live ones"
     );
-    // What an indexed virtual column would no longer let through.
+    // What an indexed virtual column would no longer let through on MariaDB.
     client
-        .run("ALTER TABLE notes ADD COLUMN later int, ALGORITHM=INSTANT, LOCK=NONE")
+        .run("ALTER TABLE notes ADD COLUMN later int, ALGORITHM=INSTANT")
         .await;
 }
 
-#[tokio::test]
-async fn what_stands_at_a_path_is_found_by_an_index_whoever_writes_it() {
-    let test = notes().await;
+async fn what_stands_at_a_path_is_found_by_an_index_whoever_writes_it(engine: Engine) {
+    let test = notes(engine).await;
     let fields = [
         ("table", "notes"),
         ("column", "prefs"),
@@ -103,14 +110,13 @@ async fn what_stands_at_a_path_is_found_by_an_index_whoever_writes_it() {
     let table = schema.table(&"notes".to_owned().into()).unwrap();
     assert!(table.indexes.iter().any(|i| i.columns == ["prefs_theme"]));
     client
-        .run("ALTER TABLE notes ADD COLUMN later int, ALGORITHM=INSTANT, LOCK=NONE")
+        .run("ALTER TABLE notes ADD COLUMN later int, ALGORITHM=INSTANT")
         .await;
 }
 
 /// Beside a dual write, a backfill of the old column is a write like any other.
-#[tokio::test]
-async fn a_backfill_of_the_old_column_reaches_the_new_one() {
-    let test = notes().await;
+async fn a_backfill_of_the_old_column_reaches_the_new_one(engine: Engine) {
+    let test = notes(engine).await;
     let yaml = "
 migration:
   name: both
@@ -135,9 +141,8 @@ migration:
 }
 
 /// What was changed since in its letters' case alone is newer work as well.
-#[tokio::test]
-async fn the_way_back_knows_letters_apart() {
-    let test = notes().await;
+async fn the_way_back_knows_letters_apart(engine: Engine) {
+    let test = notes(engine).await;
     let fields = [
         ("table", "notes"),
         ("columns", "topic"),
@@ -159,9 +164,8 @@ async fn the_way_back_knows_letters_apart() {
 }
 
 /// Rows that somebody else keeps under the same name are none of a rollback's business.
-#[tokio::test]
-async fn a_table_that_was_there_first_is_neither_read_nor_dropped() {
-    let test = notes().await;
+async fn a_table_that_was_there_first_is_neither_read_nor_dropped(engine: Engine) {
+    let test = notes(engine).await;
     let fields = [
         ("table", "notes"),
         ("columns", "topic"),
