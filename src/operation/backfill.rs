@@ -74,7 +74,7 @@ pub(super) fn walk(world: &World, name: &TableName) -> WalkKey {
     };
     let key = || WalkKey::Key {
         columns: table
-            .primary_key
+            .row_key(world.engine)
             .iter()
             .map(|column| {
                 let data_type = table.column(column).map(|c| c.data_type.clone());
@@ -85,7 +85,9 @@ pub(super) fn walk(world: &World, name: &TableName) -> WalkKey {
     match world.engine {
         Engine::PostgreSql if table.primary_key.is_empty() => WalkKey::Ctid,
         Engine::PostgreSql => key(),
-        Engine::MySql | Engine::MariaDb if table.primary_key.is_empty() => WalkKey::Unknown,
+        Engine::MySql | Engine::MariaDb if table.row_key(world.engine).is_empty() => {
+            WalkKey::Unknown
+        }
         Engine::MySql | Engine::MariaDb => key(),
         Engine::Sqlite if sqlite::without_rowid(table) => key(),
         Engine::Sqlite => match sqlite::rowid(table) {
@@ -348,12 +350,12 @@ impl Behave for Backfill {
             && whole
             && world
                 .table(&table)
-                .is_some_and(|t| t.primary_key.is_empty())
+                .is_some_and(|t| t.row_key(engine).is_empty())
         {
             return Err(Refusal::new(
                 "table",
                 format!(
-                    "{table} has no primary key, and a backfill walks along one; give it a key first, or, where it is small, use custom_sql with an UPDATE"
+                    "{table} has neither a primary key nor a unique index of columns that are NOT NULL, and a backfill walks along one; give it a key first, or, where it is small, use custom_sql with an UPDATE"
                 ),
             ));
         }

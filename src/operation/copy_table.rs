@@ -208,7 +208,7 @@ impl CopyTable {
         let own = |name: &TableName| {
             world
                 .table(name)
-                .map(|t| t.primary_key.clone())
+                .map(|t| t.row_key(world.engine).to_vec())
                 .unwrap_or_default()
         };
         let key = match &self.key {
@@ -283,7 +283,7 @@ impl CopyTable {
             .unwrap_or_default();
         let source_key = world
             .table(&table)
-            .map(|t| t.primary_key.clone())
+            .map(|t| t.row_key(world.engine).to_vec())
             .unwrap_or_default();
         Ok(Shadow {
             trigger: Shadow::stem(&table, &target),
@@ -354,11 +354,17 @@ impl Behave for CopyTable {
             }
         }
         let known = world.table(&table).filter(|_| world.is_whole(&table));
-        if known.is_some_and(|t| t.primary_key.is_empty()) {
+        if known.is_some_and(|t| t.row_key(world.engine).is_empty()) {
+            let or = match world.engine {
+                Engine::MySql | Engine::MariaDb => {
+                    ", nor a unique index of columns that are NOT NULL"
+                }
+                Engine::PostgreSql | Engine::Sqlite => "",
+            };
             return Err(Refusal::new(
                 "table",
                 format!(
-                    "{table} has no primary key: neither could a batch be begun again without copying its rows twice, nor could the triggers find the copy of a row; give it one first"
+                    "{table} has no primary key{or}: neither could a batch be begun again without copying its rows twice, nor could the triggers find the copy of a row; give it one first"
                 ),
             ));
         }

@@ -323,11 +323,9 @@ fn on_mysql_what_cannot_be_online_or_true_is_refused() {
         };
         assert!(refused(&moves, pair("email", "nickname")).contains("ON UPDATE"));
         let keyless = |world: &mut World| {
-            world
-                .table_mut("table", &users)
-                .unwrap()
-                .primary_key
-                .clear();
+            let table = world.table_mut("table", &users).unwrap();
+            table.primary_key.clear();
+            table.indexes.clear();
         };
         let fill = |sql: &str| json!({"type": "backfill", "table": "users", "sql": sql});
         assert!(refused(&keyless, fill("email = 'x'")).contains("primary key"));
@@ -335,6 +333,10 @@ fn on_mysql_what_cannot_be_online_or_true_is_refused() {
             refused(&as_it_is, fill("email = 'x', nickname = email")).contains("left to right")
         );
         for (json, word) in [
+            (
+                json!({"type": "add_index", "table": "users", "columns": ["name", "(lower(email))"]}),
+                "VIRTUAL",
+            ),
             (
                 json!({"type": "set_not_null", "table": "users", "column": "handle"}),
                 "parted",
@@ -368,4 +370,57 @@ fn on_mysql_what_cannot_be_online_or_true_is_refused() {
             assert!(told.contains(word), "{told}");
         }
     }
+}
+
+/// What a real MySQL refused: literals behind SET DEFAULT for what is kept beside the row, INSTANT for
+/// a dropped column whose name is cut within a letter, and a virtual column beside an index on an
+/// expression.
+#[test]
+fn mysql_gets_what_it_takes() {
+    use serde_json::json;
+    let mut world = world(Engine::MySql, true, true);
+    let table = TableName::parse("users");
+    let long = "é".repeat(40);
+    let users = world.table_mut("table", &table).unwrap();
+    for (name, data_type) in [("prefs", "json"), ("story", "text"), (long.as_str(), "int")] {
+        users.columns.push(crate::schema::Column {
+            name: name.to_owned(),
+            data_type: data_type.to_owned(),
+            nullable: true,
+            definition: Some(format!("{data_type} DEFAULT NULL")),
+            ..Default::default()
+        });
+    }
+    let sql = |world: &World, json: serde_json::Value| {
+        let operation: Operation = serde_json::from_value(json).unwrap();
+        let drafts = operation.compile(world).unwrap();
+        let statements: Vec<String> = drafts
+            .iter()
+            .flat_map(|draft| draft.action.statements())
+            .map(|statement| statement.sql.clone())
+            .collect();
+        statements.join("; ")
+    };
+    let default = |column: &str, value: &str| json!({"type": "set_default", "table": "users", "column": column, "defaultValue": value});
+    assert!(sql(&world, default("prefs", "{}")).contains("DEFAULT (CAST('{}' AS json))"));
+    assert!(sql(&world, default("story", "it's")).contains("DEFAULT (concat('it''s'))"));
+    let drop = |column: &str| json!({"type": "drop_column", "table": "users", "column": column});
+    assert!(sql(&world, drop(&long)).contains("ALGORITHM=INPLACE, LOCK=NONE"));
+    assert!(sql(&world, drop("story")).contains("ALGORITHM=INSTANT"));
+
+    let add: Operation = serde_json::from_value(
+        json!({"type": "add_column", "table": "users", "column": "loud", "dataType": "varchar(99) AS (upper(email)) VIRTUAL"}),
+    )
+    .unwrap();
+    add.apply(&mut world.clone()).unwrap();
+    let users = world.table_mut("table", &table).unwrap();
+    users.indexes.push(crate::schema::Index {
+        name: "by_lower".to_owned(),
+        columns: vec!["lower(`email`)".to_owned()],
+        expressions: true,
+        valid: true,
+        ..Default::default()
+    });
+    let refusal = add.apply(&mut world).unwrap_err();
+    assert!(refusal.message.contains("by_lower"), "{}", refusal.message);
 }

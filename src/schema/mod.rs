@@ -474,4 +474,29 @@ impl Table {
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|c| c.name == name)
     }
+
+    /// The columns that tell its rows apart: the primary key; without one, on MySQL and MariaDB,
+    /// those of a unique index that are all NOT NULL, which InnoDB keeps the rows by.
+    pub fn row_key(&self, engine: Engine) -> &[String] {
+        if !self.primary_key.is_empty() || !engine.is_mysql_family() {
+            return &self.primary_key;
+        }
+        let whole = |index: &&Index| {
+            index.unique
+                && index.valid
+                && !index.expressions
+                && index.method != "hash"
+                // No statement may use one that is hidden.
+                && !index.definition.ends_with(" IGNORED")
+                && !index.definition.ends_with(" INVISIBLE")
+                && index
+                    .columns
+                    .iter()
+                    .all(|c| self.column(c).is_some_and(|c| !c.nullable))
+        };
+        self.indexes
+            .iter()
+            .find(whole)
+            .map_or(&[], |index| index.columns.as_slice())
+    }
 }

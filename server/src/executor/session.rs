@@ -382,8 +382,11 @@ impl Session {
         }
     }
 
+    /// Both at once: a connection that is lost between them would leave nobody's lease, and the
+    /// run would take the target for another one's.
     async fn write_lease(&mut self) -> Result<(), sqlx::Error> {
         let engine = self.link.engine();
+        self.link.begin().await?;
         self.link
             .execute(&ours(engine, "DELETE FROM {b}lease"), &[])
             .await?;
@@ -412,6 +415,7 @@ impl Session {
                 ],
             )
             .await?;
+        self.link.raw("COMMIT").await?;
         Ok(())
     }
 

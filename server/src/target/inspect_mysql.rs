@@ -14,7 +14,7 @@ use sqlx::{Executor, MySqlConnection, Row as _};
 
 use super::inspect_mysql_grants;
 use super::inspect_mysql_keys::{checks, foreign_keys, indexes, pointers};
-use super::mysql_text::{column_lines, default, names, quoted, table_options, without_charset};
+use super::mysql_text::{column_lines, default, names, quoted, table_options};
 use super::{Fault, TargetError, fault};
 
 /// Bellows' own tables are left out.
@@ -209,7 +209,7 @@ async fn created(
         (table.options, table.auto_increment) = table_options(&create);
         for (column, line) in column_lines(&create) {
             if let Some(column) = table.columns.iter_mut().find(|c| c.name == column) {
-                column.definition = Some(without_charset(&line));
+                column.definition = Some(line);
             }
         }
         printed.insert(own, create);

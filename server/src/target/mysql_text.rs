@@ -59,24 +59,6 @@ pub(super) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 
-/// A column's definition without the character set that its collation says again: MySQL prints it
-/// where it was written once.
-pub(super) fn without_charset(definition: &str) -> String {
-    let mark = " CHARACTER SET ";
-    // Behind the type there is nothing but words; what stands in quotes is the type's or comes later.
-    let Some(at) = definition.find(mark) else {
-        return definition.to_owned();
-    };
-    let (before, rest) = (&definition[..at], &definition[at + mark.len()..]);
-    let whole = before.matches('\'').count() % 2 == 0;
-    match rest.split_once(' ') {
-        Some((set, rest)) if whole && rest.starts_with(&format!("COLLATE {set}_")) => {
-            format!("{before} {rest}")
-        }
-        _ => definition.to_owned(),
-    }
-}
-
 /// The names in backticks that stand in a text which the server printed: it puts every name in
 /// them. What stands in strings is left out.
 pub(super) fn names(sql: &str) -> Vec<String> {
@@ -306,21 +288,6 @@ mod tests {
             Some("concat(`éa`,_utf8mb4'é\\'s, (')")
         );
         assert_eq!(key_expression(create, "k`y", 0), None);
-    }
-
-    #[test]
-    fn a_collation_says_its_character_set() {
-        let plain = "varchar(9) COLLATE utf8mb4_bin DEFAULT NULL";
-        let said = "varchar(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin DEFAULT NULL";
-        assert_eq!(without_charset(said), plain);
-        assert_eq!(without_charset(plain), plain);
-        for other in [
-            "varchar(9) CHARACTER SET latin1 DEFAULT NULL",
-            "enum('a CHARACTER SET utf8mb4 COLLATE utf8mb4_bin')",
-            "int COMMENT 'it''s CHARACTER SET utf8mb4 COLLATE utf8mb4_bin'",
-        ] {
-            assert_eq!(without_charset(other), other);
-        }
     }
 
     #[test]

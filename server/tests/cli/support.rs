@@ -153,8 +153,10 @@ pub enum Database {
         /// Its name.
         name: String,
     },
-    /// A database of the MariaDB test server, dropped at the end.
-    MariaDb {
+    /// A database of the MariaDB or MySQL test server, dropped at the end.
+    MySql {
+        /// The document's word for the engine.
+        engine: &'static str,
         /// Where it is.
         url: String,
         /// Where the server's own database is.
@@ -191,18 +193,30 @@ impl Database {
 
     /// On MariaDB.
     pub fn mariadb() -> Self {
-        let server = std::env::var("BELLOWS_TEST_MARIADB")
-            .expect("BELLOWS_TEST_MARIADB: call scripts/mariadb-throwaway run cargo test");
+        // There a recursion ends at a thousand rows unless more are asked for.
+        Self::of_mysqls("mariadb", "max_recursive_iterations")
+    }
+
+    /// On MySQL, likewise.
+    pub fn mysql() -> Self {
+        Self::of_mysqls("mysql", "cte_max_recursion_depth")
+    }
+
+    fn of_mysqls(engine: &'static str, recursion: &str) -> Self {
+        let variable = format!("BELLOWS_TEST_{}", engine.to_uppercase());
+        let server = std::env::var(&variable).unwrap_or_else(|_| {
+            panic!("{variable}: call scripts/{engine}-throwaway run cargo test")
+        });
         let name = format!("cli_{}", uuid::Uuid::now_v7().simple());
-        on_mariadb(&server, &format!("CREATE DATABASE {name}"));
+        on_mysql(&server, &format!("CREATE DATABASE {name}"));
         let (base, _) = server.rsplit_once('/').unwrap();
-        let database = Database::MariaDb {
+        let database = Database::MySql {
+            engine,
             url: format!("{base}/{name}"),
             server,
             name,
         };
-        // There a recursion ends at a thousand rows unless more are asked for.
-        database.run(&format!("SET max_recursive_iterations = 10000; {SHOP}"));
+        database.run(&format!("SET {recursion} = 10000; {SHOP}"));
         database
     }
 
@@ -210,7 +224,7 @@ impl Database {
     pub fn url(&self) -> String {
         match self {
             Database::Sqlite(dir) => format!("sqlite:{}", dir.path().join("shop.db").display()),
-            Database::Postgres { url, .. } | Database::MariaDb { url, .. } => url.clone(),
+            Database::Postgres { url, .. } | Database::MySql { url, .. } => url.clone(),
         }
     }
 
@@ -219,7 +233,7 @@ impl Database {
         match self {
             Database::Sqlite(_) => "sqlite",
             Database::Postgres { .. } => "postgresql",
-            Database::MariaDb { .. } => "mariadb",
+            Database::MySql { engine, .. } => engine,
         }
     }
 
@@ -230,7 +244,7 @@ impl Database {
                 self.sqlite_connection().await.execute(sql).await.unwrap();
             }),
             Database::Postgres { url, .. } => on_postgres(url, sql),
-            Database::MariaDb { url, .. } => on_mariadb(url, sql),
+            Database::MySql { url, .. } => on_mysql(url, sql),
         }
     }
 
@@ -251,7 +265,7 @@ impl Database {
                     .await
                     .unwrap()
             }),
-            Database::MariaDb { url, .. } => block_on(async {
+            Database::MySql { url, .. } => block_on(async {
                 let mut connection = sqlx::MySqlConnection::connect(url).await.unwrap();
                 sqlx::query_scalar(sql)
                     .fetch_one(&mut connection)
@@ -271,7 +285,7 @@ impl Database {
                 "SELECT count(*) FROM information_schema.columns \
                  WHERE table_name = 'customers' AND column_name = '{column}'"
             ),
-            Database::MariaDb { .. } => format!(
+            Database::MySql { .. } => format!(
                 "SELECT count(*) FROM information_schema.columns WHERE table_schema = database() \
                  AND table_name = 'customers' AND column_name = '{column}'"
             ),
@@ -292,8 +306,8 @@ impl Drop for Database {
             Database::Postgres { server, name, .. } => {
                 on_postgres(server, &format!("DROP DATABASE {name} WITH (FORCE)"));
             }
-            Database::MariaDb { server, name, .. } => {
-                on_mariadb(server, &format!("DROP DATABASE {name}"));
+            Database::MySql { server, name, .. } => {
+                on_mysql(server, &format!("DROP DATABASE {name}"));
             }
         }
     }
@@ -306,7 +320,7 @@ fn on_postgres(url: &str, sql: &str) {
     });
 }
 
-fn on_mariadb(url: &str, sql: &str) {
+fn on_mysql(url: &str, sql: &str) {
     block_on(async {
         let mut connection = sqlx::MySqlConnection::connect(url).await.unwrap();
         connection.execute(sql).await.unwrap();

@@ -1,4 +1,4 @@
-//! What is read from a MariaDB server's catalogue, and who the server is.
+//! What is read from the catalogue of a MariaDB or MySQL server, and who the server is.
 
 use bellows::document::Engine;
 use bellows::schema::{ConstraintKind, TableName};

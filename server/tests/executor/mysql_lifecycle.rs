@@ -1,4 +1,4 @@
-//! Every operation on a real MariaDB server: started and rolled back, it leaves the schema and
+//! Every operation on real MariaDB and MySQL servers: started and rolled back, it leaves the schema and
 //! the rows as they were; started and completed, it leaves what the document says.
 
 use std::collections::BTreeSet;
@@ -31,7 +31,7 @@ CREATE TABLE people (
     home int,
     seen timestamp NOT NULL DEFAULT current_timestamp() ON UPDATE current_timestamp(),
     KEY by_nick (nick),
-    KEY by_both (name, nick),
+    KEY by_both (name, nick) COMMENT 'it''s ours',
     UNIQUE KEY one_email (email),
     CONSTRAINT odd_positive CHECK (`Odd ``name` > 0),
     CONSTRAINT home_team FOREIGN KEY (home) REFERENCES teams (id)
@@ -320,6 +320,12 @@ fn definitions(schema: &Schema) -> Schema {
         table.bytes = 0;
         table.indexes.sort_by(|a, b| a.name.cmp(&b.name));
         table.constraints.sort_by(|a, b| a.name.cmp(&b.name));
+        for column in &mut table.columns {
+            // What MySQL prints once it was written, and a collation says as well.
+            let definition = column.definition.take();
+            column.definition =
+                definition.map(|d| d.replace("CHARACTER SET utf8mb4 COLLATE", "COLLATE"));
+        }
     }
     schema
 }

@@ -661,9 +661,11 @@ async fn every_row_of_the_table_is_what_the_server_does(engine: Engine) {
     // one that does something else never does.
     let room = room(engine, &tables);
     let (mut wrong, mut others) = (Vec::new(), Vec::new());
+    let write_to = std::env::var("BELLOWS_WRITE_LOCKS");
+    let more_tries = if write_to.is_ok() { 0 } else { 2 };
     for row in &doubtful {
         let mut last = judged(&room, row).await;
-        for _ in 0..2 {
+        for _ in 0..more_tries {
             if last.0.is_empty() {
                 break;
             }
@@ -676,7 +678,7 @@ async fn every_row_of_the_table_is_what_the_server_does(engine: Engine) {
     }
     room.leave().await;
     // What was seen instead, as rows.
-    if let Ok(path) = std::env::var("BELLOWS_WRITE_LOCKS") {
+    if let Ok(path) = write_to {
         std::fs::write(path, serde_norway::to_string(&others).unwrap()).unwrap();
     }
     assert!(

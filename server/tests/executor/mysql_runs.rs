@@ -1,4 +1,4 @@
-//! Runs on a real MariaDB server beside writers, blockers, rivals and crashes.
+//! Runs on real MariaDB and MySQL servers beside writers, blockers, rivals and crashes.
 
 use std::time::Duration;
 
@@ -221,6 +221,12 @@ async fn keys_of_every_kind_are_walked_to_their_end(engine: Engine) {
         (
             "a1 int, a2 varchar(9), a3 int, PRIMARY KEY (a1, a2, a3)",
             "seq % 4, concat('k', seq % 7), seq",
+        ),
+        // Without a primary key, what tells the rows apart as well.
+        ("id int NOT NULL, UNIQUE KEY one (id)", "seq"),
+        (
+            "a1 int NOT NULL, a2 varchar(9) NOT NULL, a3 int, UNIQUE KEY maybe (a3), UNIQUE KEY one (a1, a2)",
+            "seq % 4, concat('k', seq DIV 4), NULL",
         ),
     ] {
         fills(engine, definition, values).await;

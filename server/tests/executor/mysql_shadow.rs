@@ -1,4 +1,4 @@
-//! Shadow tables on a real MariaDB server: copied, kept in step, swapped and swapped back, with
+//! Shadow tables on real MariaDB and MySQL servers: copied, kept in step, swapped and swapped back, with
 //! writers at work.
 
 use std::time::Duration;

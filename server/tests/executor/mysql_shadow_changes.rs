@@ -7,13 +7,14 @@ use bellows_server::executor::Outcome;
 use super::mysql_shadow::{
     back, differences, fingerprint, orders, ours, phase_done, stop, writers,
 };
-use crate::support::{Events, TestTarget, open, run};
+use crate::support::{Events, TestTarget, Writer, for_engine, open, run};
 
 on_mariadb_and_mysql! {
     a_type_changes,
     a_check_comes,
     a_stored_column_comes,
     a_row_that_does_not_fit_stops_it,
+    a_table_without_a_primary_key_changes,
 }
 
 fn document(operation: &str) -> String {
@@ -91,6 +92,55 @@ async fn a_stored_column_comes(engine: Engine) {
         &column("gross", "extra = 'STORED GENERATED'"),
     )
     .await;
+}
+
+/// Rows that only a unique index tells apart are copied, too; with nothing to tell them apart,
+/// they are not.
+async fn a_table_without_a_primary_key_changes(engine: Engine) {
+    let test = TestTarget::new(engine).await;
+    test.sql(
+        "CREATE TABLE orders (number int NOT NULL, part varchar(9) NOT NULL, total decimal(10,2),
+             UNIQUE KEY by_number (number, part));
+         INSERT INTO orders SELECT seq, concat('p', seq % 3), seq FROM seq_1_to_3000",
+    )
+    .await;
+    let before = fingerprint(&test).await;
+    let change = document(
+        "{type: change_column_type, table: orders, column: total, newType: 'decimal(14,2)'}",
+    );
+    let rows = "SELECT count(*) FROM orders";
+    let writer = || {
+        Writer::start(
+            &test.url,
+            &[
+                "UPDATE orders SET total = total + 1 WHERE number = 1 + ({n} * 7919) % 3000",
+                "DELETE FROM orders WHERE number = 1 + ({n} * 104729) % 3000",
+                "INSERT INTO orders VALUES (10000 + {n}, uuid_short() % 1000, 1) ON DUPLICATE KEY UPDATE total = 2",
+                "UPDATE orders SET number = number + 50000 WHERE number = 5 + {n} * 3",
+            ],
+        )
+    };
+    let record = open(&test.target, &change).await;
+    let at_work = writer();
+    phase_done(&test, &record.id, 1).await;
+    stop(vec![at_work]).await;
+    let both = "SELECT count(*) FROM orders a JOIN orders__old b ON (a.number, a.part, a.total) = (b.number, b.part, b.total)";
+    assert_eq!(test.number(both).await, test.number(rows).await);
+    let at_work = writer();
+    let outcome = back(&test, &record.id, None).await;
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome:?}");
+    stop(vec![at_work]).await;
+    assert_eq!(fingerprint(&test).await, before);
+    assert_eq!(ours(&test).await, 0);
+
+    test.sql("ALTER TABLE orders DROP INDEX by_number, ADD KEY maybe (total)")
+        .await;
+    let document = bellows::document::parse(&for_engine(&test.target, &change)).unwrap();
+    let problems = bellows::plan::plan(&document, Some(&test.schema().await)).unwrap_err();
+    assert!(
+        problems[0].message.contains("nor a unique index"),
+        "{problems:#?}"
+    );
 }
 
 /// A row that the new form cannot hold fails the phase, and nothing has changed.

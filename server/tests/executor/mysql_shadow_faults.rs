@@ -1,4 +1,4 @@
-//! Shadow tables on a real MariaDB server, with runs that end in the middle: nothing is lost or
+//! Shadow tables on real MariaDB and MySQL servers, with runs that end in the middle: nothing is lost or
 //! doubled, and nothing is left.
 
 use std::time::Duration;
@@ -168,7 +168,6 @@ async fn crash_behind(engine: Engine, at: usize, forward: bool) {
     );
 }
 
-#[ignore = "passes alone, not beside all others: to be run by name"]
 async fn a_connection_killed_again_and_again_changes_nothing(engine: Engine) {
     let rows = 3000;
     let test = orders(engine, rows).await;

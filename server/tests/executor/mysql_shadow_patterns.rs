@@ -1,4 +1,4 @@
-//! Partitioning a table and extracting one on a real MariaDB server, from the pattern to its last
+//! Partitioning a table and extracting one on real MariaDB and MySQL servers, from the pattern to its last
 //! phase, with writers at work.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! SIGKILL in the midst of a backfill on MariaDB, with triggers that keep two columns in step and a
+//! SIGKILL in the midst of a backfill on MariaDB and MySQL, with triggers that keep two columns in step and a
 //! writer at work.
 
 use std::sync::Arc;
@@ -15,7 +15,7 @@ const ROWS: i64 = 60_000;
 const DOCUMENT: &str = "
 migration:
   name: full-names
-  database: mariadb
+  database: ENGINE
   phases:
     - phase: 1
       operations:
@@ -38,15 +38,18 @@ struct Database {
 }
 
 impl Database {
-    async fn fresh() -> Self {
-        let server = std::env::var("BELLOWS_TEST_MARIADB").expect(
-            "BELLOWS_TEST_MARIADB is not set: `make test` starts a server and sets it, or use \
-             scripts/mariadb-throwaway run cargo test",
-        );
+    async fn fresh(engine: &str) -> Self {
+        let variable = format!("BELLOWS_TEST_{}", engine.to_uppercase());
+        let server = std::env::var(&variable).unwrap_or_else(|_| {
+            panic!(
+                "{variable} is not set: `make test` starts a server and sets it, or use \
+                 scripts/{engine}-throwaway run cargo test"
+            )
+        });
         let name = format!("kill_{}", uuid::Uuid::now_v7().simple());
         let (base, _) = server.rsplit_once('/').expect("a URL with a database");
         let url = format!("{base}/{name}");
-        let options: MySqlConnectOptions = server.parse().expect("BELLOWS_TEST_MARIADB is a URL");
+        let options: MySqlConnectOptions = server.parse().expect("a URL of a server");
         let mut conn = options.connect().await.expect("the server");
         let sql = format!("CREATE DATABASE {name}");
         conn.execute(sql.as_str()).await.expect("a database");
@@ -81,18 +84,40 @@ impl Database {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn killed_in_the_midst_of_a_backfill_between_columns_in_step_on_mariadb() {
-    let database = Database::fresh().await;
+mod on_mariadb {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn killed_in_the_midst_of_a_backfill_between_columns_in_step() {
+        super::killed_in_the_midst_of_a_backfill_between_columns_in_step("mariadb").await;
+    }
+}
+
+mod on_mysql {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn killed_in_the_midst_of_a_backfill_between_columns_in_step() {
+        super::killed_in_the_midst_of_a_backfill_between_columns_in_step("mysql").await;
+    }
+}
+
+async fn killed_in_the_midst_of_a_backfill_between_columns_in_step(engine: &str) {
+    let database = Database::fresh(engine).await;
+    database
+        .run(
+            "CREATE TABLE customers (
+                 id bigint PRIMARY KEY AUTO_INCREMENT, name varchar(100), note varchar(100))",
+        )
+        .await;
+    // Each server has its own way to count, and both know digits.
     database
         .run(&format!(
-            "CREATE TABLE customers (
-                 id bigint PRIMARY KEY AUTO_INCREMENT, name varchar(100), note varchar(100));
+            "CREATE TABLE digits (d int); INSERT INTO digits VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9);
              INSERT INTO customers (name)
-             SELECT CASE WHEN seq % 10 > 0 THEN concat('Customer ', seq) END FROM seq_1_to_{ROWS}"
+             SELECT CASE WHEN seq % 10 > 0 THEN concat('Customer ', seq) END
+             FROM (SELECT 1 + a.d + 10 * b.d + 100 * c.d + 1000 * e.d + 10000 * f.d AS seq
+                   FROM digits a, digits b, digits c, digits e, digits f) AS n
+             WHERE seq <= {ROWS} ORDER BY seq"
         ))
         .await;
-    let applied = Applied::new(DOCUMENT, &database.url);
+    let applied = Applied::new(&DOCUMENT.replace("ENGINE", engine), &database.url);
     applied.through(1).await;
 
     let stop = Arc::new(AtomicBool::new(false));

@@ -344,12 +344,16 @@ fn add_index(index: &NewIndex, t: Subject<'_, '_>) -> Cost {
             ..Cost::instant()
         };
     }
+    let by_expression = !t.mariadb() && index.columns.iter().any(|c| c.starts_with('('));
     let cost = match index.method.as_deref() {
         // The first one of a table adds a hidden column to each row.
         Some("fulltext") if !t.has_fulltext() => {
             Cost::rebuild().and(Cost::index()).keeping(Keeps::Writers)
         }
         Some("fulltext" | "spatial" | "vector" | "rtree") => Cost::index().keeping(Keeps::Writers),
+        // MySQL keeps the expression as a hidden column, which comes with the index.
+        Some(_) | None if by_expression && index.unique => Cost::copy(),
+        Some(_) | None if by_expression => Cost::index().keeping(Keeps::Writers),
         Some(_) | None => Cost::index(),
     };
     if index.unique {
