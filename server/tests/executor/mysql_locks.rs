@@ -225,15 +225,16 @@ impl Room {
         };
         let sql = format!(
             "SELECT t.TABLE_ID, i.INDEX_ID FROM information_schema.{innodb}_TABLES t
-             JOIN information_schema.{innodb}_INDEXES i USING (TABLE_ID)
+             LEFT JOIN information_schema.{innodb}_INDEXES i USING (TABLE_ID)
              WHERE t.NAME = '{0}/{table}' OR lower(t.NAME) LIKE lower('{0}/{table}#P#%')",
             self.name
         );
         let rows = conn.fetch_all(sql.as_str()).await.unwrap();
         conn.close().await.unwrap();
-        rows.iter()
-            .map(|row| (row.get::<u64, _>(0), row.get::<u64, _>(1)))
-            .unzip()
+        // MySQL lists no indexes of partitions.
+        let indexes = rows.iter().filter_map(|row| row.get::<Option<u64>, _>(1));
+        let files = rows.iter().map(|row| row.get::<u64, _>(0));
+        (files.collect(), indexes.collect())
     }
 
     /// Whether it goes through while somebody has an open transaction that did that.
@@ -420,7 +421,9 @@ impl Room {
             "copy"
         } else if file == "replaced" && row.work.as_deref() != Some("brief") {
             "rebuild"
-        } else if files_after == files && indexes_after.difference(&indexes).next().is_some() {
+        } else if files_after == files && indexes_after.difference(&indexes).next().is_some()
+            || (indexes_after.is_empty() && row.work.as_deref() == Some("index"))
+        {
             "index"
         } else if row.work.as_deref() == Some("scan") {
             "scan"
