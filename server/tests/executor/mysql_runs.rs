@@ -7,7 +7,7 @@ use bellows::run::{EventKind, StopReason};
 use bellows_server::executor::{Outcome, RunOptions, control, run_phase};
 use bellows_server::target::Target;
 
-use crate::support::{Events, TestTarget, Writer, apply, open, run, run_with};
+use crate::support::{Events, TestTarget, Writer, apply, open, run, run_on, run_with};
 
 on_mariadb_and_mysql! {
     a_metadata_lock_is_tried_for_and_holds_nobody_else_up,
@@ -408,7 +408,7 @@ async fn a_connection_killed_again_and_again_changes_nothing(engine: Engine) {
         }
     };
     let outcome = {
-        let running = run(&test.target, &record.id, 1, &events);
+        let running = run_on(&test.target, &record.id, 1, &events);
         tokio::pin!(running);
         tokio::select! {
             outcome = &mut running => outcome,
