@@ -18,6 +18,7 @@ on_mariadb_and_mysql! {
     a_difference_fails_the_swap,
     a_copy_that_holds_rows_is_left_alone,
     what_cannot_follow_is_refused_by_name,
+    why_a_cascade_and_a_trigger_are_refused,
 }
 
 /// Everything that can hang on a table there, foreign keys in both directions among it.
@@ -449,4 +450,45 @@ async fn what_cannot_follow_is_refused_by_name(engine: Engine) {
     assert!(message.contains("the trigger audit"), "{message}");
     // And what can, is not.
     plan_for(&test.target, &document("")).await;
+}
+
+/// Why a copy is refused under a foreign key that deletes by itself, and a swap of a table with a
+/// trigger of its own: what the server does then reaches no trigger, and the trigger goes with the
+/// old table.
+async fn why_a_cascade_and_a_trigger_are_refused(engine: Engine) {
+    let test = TestTarget::new(engine).await;
+    test.sql(
+        "CREATE TABLE parents (id int PRIMARY KEY);
+         CREATE TABLE tags (id int PRIMARY KEY, parent int, CONSTRAINT tags_parent
+             FOREIGN KEY (parent) REFERENCES parents (id) ON DELETE CASCADE ON UPDATE CASCADE);
+         CREATE TABLE seen (what varchar(9));
+         CREATE TRIGGER on_delete AFTER DELETE ON tags FOR EACH ROW INSERT INTO seen VALUES ('delete');
+         CREATE TRIGGER on_update AFTER UPDATE ON tags FOR EACH ROW INSERT INTO seen VALUES ('update');
+         INSERT INTO parents VALUES (1), (2);
+         INSERT INTO tags VALUES (1, 1), (2, 2);
+         UPDATE parents SET id = 3 WHERE id = 1;
+         DELETE FROM parents WHERE id = 2",
+    )
+    .await;
+    assert_eq!(test.number("SELECT sum(parent) FROM tags").await, 3);
+    assert_eq!(test.number("SELECT count(*) FROM seen").await, 0);
+    test.sql("CREATE TABLE tags_new (id int PRIMARY KEY, parent int)")
+        .await;
+    let copy = "migration:\n  name: a\n  database: mariadb\n  phases:\n    - phase: 1\n      operations:\n        - {type: copy_table, table: tags, shadow: tags_new}\n";
+    let parsed = bellows::document::parse(&for_engine(&test.target, copy)).unwrap();
+    let problems = bellows::plan::plan(&parsed, Some(&test.schema().await)).unwrap_err();
+    assert!(
+        problems
+            .iter()
+            .any(|p| p.message.contains("tags_parent") && p.message.contains("drop_constraint")),
+        "{problems:#?}"
+    );
+
+    test.sql(
+        "RENAME TABLE tags TO tags_old, tags_new TO tags; DELETE FROM tags_old; DELETE FROM tags",
+    )
+    .await;
+    let on = "SELECT count(*) FROM information_schema.triggers WHERE trigger_schema = database()
+              AND event_object_table = 'tags'";
+    assert_eq!(test.number(on).await, 0, "they went with the old table");
 }
