@@ -43,7 +43,7 @@ fn odd(database: &Database) {
              CREATE TABLE billing.\"In\" (x integer);
              INSERT INTO billing.\"In\" VALUES (7);",
         ),
-        Database::MariaDb { .. } => (
+        Database::MySql { .. } => (
             ODD.replace('~', "`")
                 .replace("BIGINT_OR_INTEGER", "BIGINT UNSIGNED")
                 .replace("\\", "\\\\"),
@@ -65,7 +65,7 @@ fn odd(database: &Database) {
 /// SQL with names in tildes, as the database quotes them.
 fn spoken(database: &Database, sql: &str) -> String {
     match database {
-        Database::MariaDb { .. } => sql.replace('~', "`"),
+        Database::MySql { .. } => sql.replace('~', "`"),
         Database::Postgres { .. } | Database::Sqlite(_) => sql.replace('~', "\""),
     }
 }
@@ -120,7 +120,7 @@ fn there_and_back(database: &Database) {
     assert_eq!(number("SELECT count(*) FROM ~Odd Name~"), 3);
     let note = "SELECT count(*) FROM ~Odd Name~ WHERE note = 'it''s (1); \\ x'";
     let note = match database {
-        Database::MariaDb { .. } => note.replace('\\', "\\\\"),
+        Database::MySql { .. } => note.replace('\\', "\\\\"),
         Database::Postgres { .. } | Database::Sqlite(_) => note.to_owned(),
     };
     assert_eq!(number(&note), 1);
@@ -146,7 +146,7 @@ fn there_and_back(database: &Database) {
                 .replace(
                     "ZZ",
                     match database {
-                        Database::MariaDb { .. } => "SIGNED",
+                        Database::MySql { .. } => "SIGNED",
                         Database::Postgres { .. } | Database::Sqlite(_) => "BIGINT",
                     }
                 )
@@ -237,7 +237,7 @@ fn before_the_phase(database: &Database) {
     let file = write(&place, "drops.yaml", DROPS, database);
     let url = database.url();
     let spent = match database {
-        Database::MariaDb { .. } => "SELECT CAST(sum(spent_cents) AS SIGNED) FROM customers",
+        Database::MySql { .. } => "SELECT CAST(sum(spent_cents) AS SIGNED) FROM customers",
         Database::Postgres { .. } | Database::Sqlite(_) => {
             "SELECT CAST(sum(spent_cents) AS BIGINT) FROM customers"
         }
@@ -507,7 +507,7 @@ fn a_restore_on_postgresql_that_is_killed_leaves_what_was_there() {
 #[test]
 fn a_restore_on_mariadb_that_is_killed_is_brought_to_its_end() {
     let database = Database::mariadb();
-    let Database::MariaDb { url, .. } = &database else {
+    let Database::MySql { url, .. } = &database else {
         unreachable!()
     };
     odd(&database);
