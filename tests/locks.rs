@@ -1,7 +1,7 @@
 //! The list of what PostgreSQL was seen to do, beside what the reader says of each statement. That
-//! the list is true is what `server/tests/executor/postgres_locks.rs` shows on a real server.
+//! the list is true is what `server/tests/lock_table` shows on a real server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use bellows::document::Engine;
@@ -59,11 +59,27 @@ struct Row {
     unsaid: bool,
     #[serde(default)]
     live: bool,
-    version: Option<u32>,
+    since: Option<u32>,
+    until: Option<u32>,
 }
 
 impl Row {
-    fn read(&self) -> Script {
+    /// The first and the last version that it tells of, and those between at which anything else
+    /// of the list changes.
+    fn versions(&self) -> impl Iterator<Item = u32> {
+        let since = self.since.unwrap_or(120_000);
+        let until = self.until.unwrap_or(u32::MAX);
+        [
+            100_000, 110_000, 120_000, 140_000, 150_000, 180_000, 190_000,
+        ]
+        .into_iter()
+        .chain([since])
+        .collect::<BTreeSet<u32>>()
+        .into_iter()
+        .filter(move |version| (since..until).contains(version))
+    }
+
+    fn read(&self, version: u32) -> Script {
         let mut settings = String::new();
         let mut before = SETUP.to_owned();
         for statement in &self.before {
@@ -76,7 +92,7 @@ impl Row {
         }
         let context = Context {
             before: Some(&before),
-            version: Some(self.version.unwrap_or(150_000)),
+            version: Some(version),
             ..Context::default()
         };
         let mut read = script(
@@ -160,14 +176,16 @@ fn the_reader_says_what_was_seen() {
     let rows: Vec<Row> = serde_norway::from_str(ROWS).unwrap();
     assert!(rows.len() >= 290);
     let mut wrong = String::new();
-    for row in rows.iter().filter(|row| !row.live && !row.unsaid) {
-        let read = row.read();
+    let rows = rows.iter().filter(|row| !row.live && !row.unsaid);
+    for (row, version) in rows.flat_map(|row| row.versions().map(move |version| (row, version))) {
+        let read = row.read(version);
         let mut differ = |what: &str, said: String, seen: String| {
             if said != seen {
                 let _ = write!(
                     wrong,
-                    "\n{}\n  {what}: said {said}\n  {what}: seen {seen}\n",
-                    row.sql
+                    "\n{} (PostgreSQL {})\n  {what}: said {said}\n  {what}: seen {seen}\n",
+                    row.sql,
+                    version / 10_000
                 );
             }
         };

@@ -1,5 +1,5 @@
 //! Any text, read as the SQL of every engine: an answer, and never "safe" for what was not read.
-//! `cargo +nightly fuzz run raw_sql`
+//! `scripts/fuzz 600`, or `cargo fuzz run -s none raw_sql` where cargo-fuzz is at hand.
 
 #![no_main]
 

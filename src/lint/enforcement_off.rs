@@ -49,7 +49,6 @@ fn check(text: &Text<'_>) -> Vec<Finding> {
         let value = value.as_deref().unwrap_or_default().to_ascii_lowercase();
         let off = match name.as_str() {
             "session_replication_role" => value == "replica",
-            "writable_schema" => !matches!(value.as_str(), "0" | "off" | "no" | "false" | ""),
             "ignore_check_constraints" => {
                 !matches!(value.as_str(), "0" | "off" | "no" | "false" | "")
             }

@@ -83,6 +83,11 @@ rules! {
     rows_hidden,
     rights_revoked,
     enforcement_off,
+    foreign_keys_off,
+    pragma_in_transaction,
+    writable_schema,
+    references_ignored,
+    implicit_commit,
     validated_where_added,
     long_under_lock,
     table_rewrite,
@@ -97,7 +102,13 @@ rules! {
     not_logged,
     noted_elsewhere,
     table_rebuild,
+    renamed_before_rebuild,
     in_place_rebuild,
+    primary_key_rebuild,
+    charset_converts,
+    enum_renumbered,
+    algorithm_unpinned,
+    mergeable_alters,
     copying_rollback,
     trigger_privilege,
     irreversible_phase,
@@ -340,6 +351,7 @@ pub fn findings_of_text(text: &Text<'_>) -> Vec<Finding> {
             );
         }
     }
+    out.retain(|finding| !table_rebuild::spares(text, finding));
     let particular: std::collections::BTreeSet<usize> = out
         .iter()
         .filter(|f| {

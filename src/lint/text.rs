@@ -130,10 +130,13 @@ impl<'s> Spot<'s> {
 
     /// Whether the text itself made the table.
     pub fn made(&self, table: &TableName) -> bool {
-        let locks = self.reading.effect.locks.iter();
+        let effect = &self.reading.effect;
+        let locks = effect.locks.iter().map(|l| (&l.object, l.made_here));
+        // SQLite locks no table: what is done to its rows tells.
+        let work = effect.work.iter().map(|w| (&w.object, w.made_here));
         locks
-            .filter(|l| l.object.table() == Some(table))
-            .any(|l| l.made_here)
+            .chain(work)
+            .any(|(object, made)| made && object.table() == Some(table))
     }
 
     /// Whether that change makes others wait for as long as a table is big.

@@ -312,11 +312,15 @@ pub enum Act {
     Grant {
         /// On what, as written.
         on: String,
+        /// The tables among it.
+        tables: Vec<TableName>,
     },
     /// REVOKE.
     Revoke {
         /// On what, as written.
         on: String,
+        /// The tables among it.
+        tables: Vec<TableName>,
     },
     /// COMMENT and SECURITY LABEL.
     Comment {

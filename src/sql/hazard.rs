@@ -3,9 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use super::act::{Act, Change};
 use super::effect::{Effect, Lasts};
 use super::object::{Object, ObjectLock};
-use super::script::{Hazard, Script};
+use super::script::{Hazard, Reading, Script};
+use super::state::State;
+use crate::document::Engine;
+use crate::schema::TableName;
 
 /// Tables of one transaction that are looked at for their order; whoever locks more has other
 /// troubles.
@@ -122,4 +126,79 @@ pub(super) fn between(script: &mut Script) {
         }
     }
     script.hazards.extend(found);
+}
+
+/// Whether a statement ends a table's being made anew: `before` is the world when its transaction
+/// began, and `done` what the transaction has done so far, from the statement of that number on.
+pub(super) fn rebuilt(
+    (first, done): (usize, &[Reading]),
+    act: &Act,
+    before: &State<'_>,
+) -> Option<Hazard> {
+    let Act::AlterTable { table, changes, .. } = act else {
+        return None;
+    };
+    let [Change::Rename { to }] = changes.as_slice() else {
+        return None;
+    };
+    if before.engine != Engine::Sqlite || !keys_are_off(before, to) {
+        return None;
+    }
+    let find = |wanted: &dyn Fn(&Act) -> bool| {
+        let found = done.iter().position(|reading| wanted(&reading.act));
+        found.map(|at| first + at)
+    };
+    let new = done.iter().find_map(|reading| {
+        if let Act::CreateTable(new) = &reading.act {
+            (new.name == *table).then_some(new)
+        } else {
+            None
+        }
+    })?;
+    let create = find(&|act| matches!(act, Act::CreateTable(made) if made.name == *table))?;
+    let copy = find(&|act| {
+        matches!(act, Act::Insert { table: into, reads, from_query: true, .. }
+            if into == table && reads.contains(to))
+    })?;
+    let drop = find(
+        &|act| matches!(act, Act::DropTables { tables, .. } if tables == std::slice::from_ref(to)),
+    )?;
+    if !(create < copy && copy < drop) {
+        return None;
+    }
+    let old = before.table(to).map(|t| t.columns.as_slice());
+    let old = old.unwrap_or_default();
+    let is_new = |name: &str| {
+        new.columns
+            .iter()
+            .any(|c| c.name.eq_ignore_ascii_case(name))
+    };
+    let was = |name: &str| old.iter().any(|c| c.name.eq_ignore_ascii_case(name));
+    let lost = old.iter().filter(|c| !is_new(&c.name));
+    let required = new.columns.iter().filter(|c| {
+        let filled = c.default.is_some() || c.identity || c.generated.is_some();
+        !old.is_empty() && c.not_null && !filled && !was(&c.name)
+    });
+    Some(Hazard::Rebuilt {
+        table: to.clone(),
+        create,
+        copy,
+        drop,
+        rename: first + done.len(),
+        lost: lost.map(|c| c.name.clone()).collect(),
+        required: required.map(|c| c.name.clone()).collect(),
+    })
+}
+
+/// Whether dropping the table leaves the rows alone that point to it: foreign keys were off before
+/// the transaction began, or the live schema has none.
+fn keys_are_off(before: &State<'_>, table: &TableName) -> bool {
+    let value = before.setting("foreign_keys").flatten();
+    let off = value
+        .is_some_and(|value| ["off", "0", "false", "no"].contains(&value.to_lowercase().as_str()));
+    let alone = before.is_live()
+        && before
+            .table(table)
+            .is_some_and(|known| known.referenced_by.iter().all(|(by, _)| by == table));
+    off || alone
 }

@@ -36,9 +36,25 @@ use crate::document::Engine;
 
 /// What a statement does in that world.
 pub fn effect_of(act: &Act, state: &state::State<'_>) -> Effect {
-    match state.engine {
+    let effect = match state.engine {
         Engine::PostgreSql => postgres::effect(act, state),
         Engine::MySql | Engine::MariaDb => mysql::effect(act, state),
         Engine::Sqlite => sqlite::effect(act, state),
+    };
+    match effect.unknown.clone() {
+        // Whatever else is known of it: nobody knows who waits for it, and how long.
+        Some(why) => Effect {
+            table: effect.table,
+            locks: effect.locks,
+            work: effect.work,
+            transaction: effect.transaction,
+            rows: effect.rows,
+            creates: effect.creates,
+            breaks: effect.breaks,
+            assumed: effect.assumed,
+            fails: effect.fails,
+            ..Effect::unknown(why)
+        },
+        None => effect,
     }
 }

@@ -241,7 +241,7 @@ pub(super) fn effect(act: &Act, state: &State<'_>) -> Effect {
             transaction: TransactionRule::Commits,
             ..Effect::default()
         },
-        Act::Revoke { on } => Effect {
+        Act::Revoke { on, .. } => Effect {
             transaction: TransactionRule::Commits,
             breaks: vec![Breakage::PrivilegesRevoked { object: on.clone() }],
             ..Effect::default()

@@ -171,6 +171,24 @@ pub enum Hazard {
         /// On what.
         object: Object,
     },
+    /// SQLite: a table is made anew as its manual says, in one transaction and with foreign keys off:
+    /// another one, its rows copied, the old one dropped, the new one renamed.
+    Rebuilt {
+        /// The table.
+        table: TableName,
+        /// CREATE TABLE of the new one.
+        create: usize,
+        /// INSERT ... SELECT.
+        copy: usize,
+        /// DROP TABLE of the old one.
+        drop: usize,
+        /// ALTER TABLE ... RENAME TO.
+        rename: usize,
+        /// Columns whose values are not in the new one, where the old one is known.
+        lost: Vec<String>,
+        /// Columns that running INSERTs leave out and that must have a value.
+        required: Vec<String>,
+    },
     /// A transaction is begun and not ended.
     NeverEnded {
         /// BEGIN.

@@ -176,6 +176,9 @@ impl<'s> Simulation<'s> {
         let held = held.unwrap_or_default();
         if let Some(open) = &self.open {
             hazard::within(at, &effect, &open.held, &mut self.script.hazards);
+            let done = self.script.statements.get(open.first..).unwrap_or_default();
+            let rebuilt = hazard::rebuilt((open.first, done), &act, &open.before);
+            self.script.hazards.extend(rebuilt);
             self.validated_where_added(at, &act, open.first);
         }
         let reading = Reading {
@@ -191,7 +194,13 @@ impl<'s> Simulation<'s> {
             effect,
             act,
         };
-        self.state.apply(&reading.act, at);
+        // SQLite does not heed it inside a transaction.
+        let unheeded = self.open.is_some()
+            && self.state.engine == Engine::Sqlite
+            && matches!(&reading.act, Act::Set { name, .. } if name == "foreign_keys");
+        if !unheeded {
+            self.state.apply(&reading.act, at);
+        }
         if let Some(open) = &mut self.open {
             // What is set without LOCAL stays when the transaction ends well.
             if let Act::Set {

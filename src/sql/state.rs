@@ -110,6 +110,10 @@ impl<'s> State<'s> {
 
     /// Whether the text made the table: nobody else uses it yet.
     pub fn made_here(&self, name: &TableName) -> bool {
+        // SQLite: a connection's own tables.
+        if self.engine == Engine::Sqlite && name.schema.as_deref() == Some("temp") {
+            return true;
+        }
         self.tables
             .get(name)
             .and_then(Option::as_ref)

@@ -115,6 +115,11 @@ pub enum Assumption {
         /// The function.
         name: String,
     },
+    /// MySQL and MariaDB: that another storage engine keeps the table so far.
+    StorageEngine {
+        /// The table.
+        table: TableName,
+    },
     /// That the session's TimeZone is not UTC.
     TimeZone,
     /// The server's version, where none was told.

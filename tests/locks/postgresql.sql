@@ -53,7 +53,7 @@ CREATE TABLE idt (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a int, g i
 CREATE TABLE ser (id serial PRIMARY KEY, a int NOT NULL);
 CREATE TABLE loose (id bigint, a int);
 CREATE TABLE dom (x posint);
-CREATE TABLE inh_parent (id int);
+CREATE TABLE inh_parent (id bigint);
 CREATE TABLE inh_child () INHERITS (inh_parent);
 CREATE TABLE p (id bigint, k int) PARTITION BY RANGE (k);
 CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (1000);
@@ -66,12 +66,12 @@ CREATE UNIQUE INDEX newp_u ON newp (id);
 CREATE TABLE newp_ck (id bigint NOT NULL, k int NOT NULL, CHECK (k >= 3000 AND k < 4000));
 CREATE TABLE viewed (id bigint PRIMARY KEY, b text);
 CREATE VIEW v AS SELECT id, b FROM viewed;
-CREATE MATERIALIZED VIEW mv AS SELECT id, b FROM t;
+CREATE MATERIALIZED VIEW mv AS SELECT nn AS id, slow AS b FROM t;
 CREATE UNIQUE INDEX mv_id ON mv (id);
 
 INSERT INTO ref SELECT i, 'n' || i FROM generate_series(1, 100) i;
 INSERT INTO t (id, a, b, vc, ref_id, other_id, nc, nv, nn, n, c, j, u, ts, oldser, ck, free, slow, d)
-    SELECT i, i, 'b' || i, 'v' || i, 1 + i % 100, 1 + i % 100, i, i, i, i, '10.0.0.0/8', '{}', gen_random_uuid(),
+    SELECT i, i, 'b' || i, 'v' || i, 1 + i % 100, 1 + i % 100, i, i, i, i, '10.0.0.0/8', '{}', md5(i::text)::uuid,
            '2020-01-01', i, i, i, i, i
     FROM generate_series(1, 1000) i;
 INSERT INTO child SELECT i, i FROM generate_series(1, 1000) i;

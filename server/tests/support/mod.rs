@@ -257,7 +257,12 @@ impl Drop for TestTarget {
                     return;
                 }
                 let mut conn = PgConnection::connect(&server).await.unwrap();
-                conn.execute(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)").as_str())
+                // FORCE came with PostgreSQL 13.
+                let ended = format!(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+                );
+                conn.execute(ended.as_str()).await.unwrap();
+                conn.execute(format!("DROP DATABASE IF EXISTS {name}").as_str())
                     .await
                     .unwrap();
             });

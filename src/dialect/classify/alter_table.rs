@@ -146,7 +146,10 @@ fn altered(c: Cursor<'_, '_>) -> Facts {
     if rest.sees(&["set", "not", "null"]) {
         return Facts::of(Lock::AccessExclusive, Work::Scan);
     }
-    if rest.sees(&["type"]) || rest.sees(&["set", "data", "type"]) {
+    if rest.sees(&["type"])
+        || rest.sees(&["set", "data", "type"])
+        || rest.sees(&["set", "expression"])
+    {
         return Facts::of(Lock::AccessExclusive, Work::Rewrite);
     }
     Facts::brief(Lock::AccessExclusive)

@@ -8,11 +8,18 @@ use crate::schema::TableName;
 use crate::sql::breakage::Breakage;
 use crate::sql::effect::WorkKind;
 use crate::sql::object::Role;
+use crate::sql::unknown::Assumption;
 
 pub(super) fn option(name: &str, value: &str, t: Subject<'_, '_>) -> Cost {
     match name {
         "convert to" | "order by" => Cost::copy(),
-        "engine" if value.eq_ignore_ascii_case("innodb") => rebuild(t),
+        // Where InnoDB keeps it already, which is written so to make it anew, it goes in place.
+        "engine" if value.eq_ignore_ascii_case("innodb") && t.table().is_some() => rebuild(t),
+        "engine" if value.eq_ignore_ascii_case("innodb") => {
+            Cost::copy().assuming(Assumption::StorageEngine {
+                table: t.name.clone(),
+            })
+        }
         "engine" => Cost {
             unpinned: true,
             ..Cost::copy()

@@ -107,6 +107,9 @@ fn one(b: &mut Build<'_, '_>, table: &TableName, only: bool, change: &Change, al
         Change::DropDefault { column } => column::drop_default(b, table, only, column),
         Change::SetNotNull { column } => column::set_not_null(b, table, only, column),
         Change::DropNotNull { .. } | Change::SetStorage { .. } | Change::DropExpression { .. } => {
+            if matches!(change, Change::DropExpression { .. }) {
+                b.needs(major(13), "DROP EXPRESSION");
+            }
             exclusive(b);
         }
         Change::AddIdentity { column } => {

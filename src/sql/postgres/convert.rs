@@ -154,18 +154,6 @@ fn keys(b: &mut Build<'_, '_>, table: &TableName, column: &str) {
             b.work_on(WorkKind::Scan, other);
         }
     }
-    for own in known
-        .attached
-        .sequences
-        .iter()
-        .filter(|s| s.column == column)
-    {
-        b.lock(
-            Object::Sequence(TableName::parse(&own.sequence)),
-            Role::Sequence,
-            Lock::AccessShare,
-        );
-    }
     for view in &known.views {
         if view.columns.iter().any(|c| c == column) {
             b.fails(Failure::InUseBy {

@@ -356,7 +356,14 @@ fn cluster(b: &mut Build<'_, '_>, verb: Verb, kind: &str, name: &str) {
 
 /// GRANT, REVOKE and COMMENT.
 pub(super) fn words(b: &mut Build<'_, '_>, act: &Act) {
-    if let Act::Revoke { on } = act {
+    if let Act::Grant { tables, .. } | Act::Revoke { tables, .. } = act
+        && b.state.version >= major(18)
+    {
+        for table in tables {
+            b.relation(table, Role::Read, Lock::AccessShare);
+        }
+    }
+    if let Act::Revoke { on, .. } = act {
         b.breaks_anyhow(Breakage::PrivilegesRevoked { object: on.clone() });
     } else if let Act::Comment { table, index } = act {
         if let Some(table) = table {

@@ -118,13 +118,12 @@ pub(super) fn detach(
     if concurrently || finalize {
         b.needs(major(14), "DETACH PARTITION ... CONCURRENTLY");
         b.family(parent, true, Lock::ShareUpdateExclusive);
-        let lock = if finalize {
-            Lock::AccessExclusive
-        } else {
-            Lock::ShareUpdateExclusive
-        };
-        b.lock(Object::Table(partition.clone()), Role::Partition, lock);
+        // Its second transaction, and FINALIZE, take what is no partition any more for themselves:
+        // by then nobody comes to it through the parent.
+        let object = Object::Table(partition.clone());
+        b.lock(object.clone(), Role::Partition, Lock::AccessExclusive);
         if concurrently {
+            b.aside(object);
             b.transaction(TransactionRule::Refused);
             if let Some(default) = default {
                 b.fails(Failure::Partitioned {
@@ -136,11 +135,13 @@ pub(super) fn detach(
         return;
     }
     b.family(parent, true, Lock::AccessExclusive);
-    b.lock(
-        Object::Table(partition.clone()),
-        Role::Partition,
-        Lock::AccessExclusive,
-    );
+    // Seen: before CONCURRENTLY was there it let the partition's own readers and writers go on.
+    let lock = if b.state.version < major(14) {
+        Lock::ShareUpdateExclusive
+    } else {
+        Lock::AccessExclusive
+    };
+    b.lock(Object::Table(partition.clone()), Role::Partition, lock);
     if let Some(default) = default {
         b.lock(
             Object::Table(default),

@@ -1,6 +1,7 @@
 //! SELECT, INSERT, UPDATE, DELETE, MERGE and COPY.
 
 use super::column;
+use super::major;
 use crate::plan::Lock;
 use crate::schema::{Stability, TableName};
 use crate::sql::act::Act;
@@ -57,6 +58,7 @@ pub(super) fn say(b: &mut Build<'_, '_>, act: &Act) {
         calls,
     } = act
     {
+        b.needs(major(15), "MERGE");
         change(b, table, reads, Bound::Condition);
         foreign_keys(b, table, None);
         called(b, calls);

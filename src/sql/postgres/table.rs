@@ -238,7 +238,12 @@ pub(super) fn maintain(b: &mut Build<'_, '_>, act: &Act) {
             b.lock(object, Role::Itself, Lock::ShareUpdateExclusive);
         }
     } else if let Act::ClusterTable { table } = act {
-        b.transaction(TransactionRule::Refused);
+        // One plain table is clustered in the transaction that there is; several, or the partitions
+        // of one, each in its own.
+        let parted = |name| b.state.table(name).is_some_and(|t| t.partitioned);
+        if table.as_ref().is_none_or(parted) {
+            b.transaction(TransactionRule::Refused);
+        }
         for object in each(table.as_slice()) {
             whole(b, object, Lock::AccessExclusive);
         }

@@ -95,7 +95,8 @@ fn the_lexers_reading_is_never_milder_than_the_trees() {
     let mut wrong = String::new();
     for row in list {
         let sql = row["sql"].as_str().unwrap();
-        if sql.starts_with("BEGIN") || row["fails"] == true || row.get("version").is_some() {
+        // What the newest can do and what older ones did otherwise is not told to it.
+        if sql.starts_with("BEGIN") || row["fails"] == true || row.get("until").is_some() {
             continue;
         }
         let read = script(Engine::PostgreSql, sql, &Context::default());
@@ -106,6 +107,9 @@ fn the_lexers_reading_is_never_milder_than_the_trees() {
             continue;
         }
         let facts = classify::statement(Engine::PostgreSql, sql);
+        if facts.lock == Lock::Unknown {
+            continue;
+        }
         let milder = (effect.blocks.reads && !facts.lock.blocks_reads())
             || (effect.blocks.writes && !facts.lock.blocks_writes())
             || (effect.lock_on(&TableName::parse("t")).unwrap_or(Lock::None) > facts.lock)

@@ -1,7 +1,7 @@
 //! A place among a statement's tokens, from which words and names are taken off.
 
 use crate::dialect::expression::{at_commas, nesting};
-use crate::dialect::lexer::{Kind, Token};
+use crate::dialect::lexer::{self, Kind, Token};
 use crate::document::Engine;
 use crate::schema::TableName;
 
@@ -189,4 +189,23 @@ impl<'c, 't> Cursor<'c, 't> {
         let joined = words.join(" ");
         joined.chars().take(60).collect()
     }
+}
+
+/// The tables among what GRANT and REVOKE of PostgreSQL name, as it is written: TABLE may be left out,
+/// and anything else has a word before its name (ALL TABLES IN, SEQUENCE, FUNCTION, SCHEMA).
+pub(super) fn granted(text: &str) -> Vec<TableName> {
+    let Ok(tokens) = lexer::significant(Engine::PostgreSql, text) else {
+        return Vec::new();
+    };
+    let mut rest = Cursor {
+        engine: Engine::PostgreSql,
+        text,
+        tokens: &tokens,
+    };
+    rest.take(&["table"]);
+    let mut tables = rest.tables();
+    for table in &mut tables {
+        table.schema = table.schema.take().filter(|schema| schema != "public");
+    }
+    if rest.done() { tables } else { Vec::new() }
 }

@@ -51,6 +51,8 @@ fn conditional(c: Cursor<'_, '_>) -> Option<Act> {
             .or_else(|| token.text.strip_prefix("/*!"))
             .and_then(|t| t.strip_suffix("*/"));
         match inner {
+            // Of no version that there is: `/*M!999999\- enable the sandbox mode */` of dumps.
+            Some(inner) if inner.starts_with("99999") => {}
             Some(inner) => text.push_str(inner.trim_start_matches(|c: char| c.is_ascii_digit())),
             None => text.push_str(token.text),
         }
@@ -154,10 +156,16 @@ fn act(c: &mut Cursor<'_, '_>) -> Option<Act> {
         return flush(c);
     }
     if c.take(&["grant"]) {
-        return Some(Act::Grant { on: on(c) });
+        return Some(Act::Grant {
+            on: on(c),
+            tables: Vec::new(),
+        });
     }
     if c.take(&["revoke"]) {
-        return Some(Act::Revoke { on: on(c) });
+        return Some(Act::Revoke {
+            on: on(c),
+            tables: Vec::new(),
+        });
     }
     if c.take(&["load", "data"]) || c.take(&["load", "xml"]) {
         let at = c
@@ -237,27 +245,30 @@ fn set(c: &mut Cursor<'_, '_>) -> Act {
     // Of several at once, the one that matters here.
     let items = c.items();
     let matters = |item: &&Cursor<'_, '_>| {
-        [
-            "lock_wait_timeout",
-            "foreign_key_checks",
-            "max_statement_time",
-        ]
-        .iter()
-        .any(|name| item.tokens.iter().any(|t| t.is(name)))
+        let (name, _) = assigned(item);
+        name.is_some_and(|name| {
+            [
+                "lock_wait_timeout",
+                "foreign_key_checks",
+                "unique_checks",
+                "max_statement_time",
+            ]
+            .contains(&name.as_str())
+        })
     };
-    let Some(mut item) = items.iter().find(matters).or(items.first()).copied() else {
+    let Some(item) = items.iter().find(matters).or(items.first()).copied() else {
         return Act::Session { word: "set" };
     };
-    let _ = item.any(&["session", "local"]);
-    while item.symbol("@") || item.symbol(".") {}
-    let _ = item.any(&["session", "local"]);
-    item.symbol(".");
-    let name = item.name().unwrap_or_default().to_lowercase();
+    let (name, mut item) = assigned(&item);
+    // A variable of the client's own is no setting.
+    let Some(name) = name else {
+        return Act::Session { word: "set" };
+    };
     item.symbol(":");
     item.symbol("=");
     let value = item.words();
     let value = value.trim_matches(['\'', '"']).to_owned();
-    if global || name.is_empty() {
+    if global {
         return Act::Session { word: "set" };
     }
     Act::Set {
@@ -265,6 +276,21 @@ fn set(c: &mut Cursor<'_, '_>) -> Act {
         value: (!value.eq_ignore_ascii_case("default")).then_some(value),
         local,
     }
+}
+
+/// The setting that a part of SET is about, in lower case, and the rest of it; none for `@variable`.
+fn assigned<'c, 't>(item: &Cursor<'c, 't>) -> (Option<String>, Cursor<'c, 't>) {
+    let mut rest = *item;
+    let _ = rest.any(&["session", "local"]);
+    let mut signs = 0;
+    while rest.symbol("@") {
+        signs += 1;
+    }
+    if rest.any(&["session", "local"]).is_some() {
+        rest.symbol(".");
+    }
+    let name = rest.name().filter(|_| signs != 1);
+    (name.map(|name| name.to_lowercase()), rest)
 }
 
 /// What locks no table.

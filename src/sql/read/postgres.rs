@@ -4,6 +4,7 @@ mod bound;
 mod column;
 mod expression;
 mod object;
+mod rights;
 mod rows;
 mod session;
 mod statement;

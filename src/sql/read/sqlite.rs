@@ -7,7 +7,7 @@ use super::unknown;
 use crate::dialect::reads;
 #[cfg(feature = "sql")]
 use crate::document::Engine;
-use crate::sql::act::{Act, Attachment, Change, NewIndex, Online, Scope};
+use crate::sql::act::{Act, Attachment, Change, NewIndex, NewTable, Online, Scope};
 #[cfg(feature = "sql")]
 use crate::sql::simulate::Parsed;
 
@@ -85,10 +85,36 @@ fn act(c: &mut Cursor<'_, '_>) -> Option<Act> {
     None
 }
 
+/// Whether the text names the table `main.name` anywhere.
+fn says_main(text: &str, name: &str) -> bool {
+    let flat: String = text
+        .chars()
+        .filter(|c| !matches!(c, '"' | '`' | '[' | ']'))
+        .collect();
+    let wanted = format!("main.{name}").to_lowercase();
+    flat.to_lowercase().contains(&wanted)
+}
+
 fn create(c: &mut Cursor<'_, '_>) -> Option<Act> {
     let temporary = c.any(&["temp", "temporary"]).is_some();
     if c.take(&["table"]) {
-        return create_table(c, temporary).map(Act::CreateTable);
+        let mut new = create_table(c, temporary)?;
+        new.temporary |= new.name.schema.as_deref() == Some("temp");
+        // Where the text tells the two apart, the bare name is taken for the one that others use.
+        if temporary && new.name.schema.is_none() && says_main(c.text, &new.name.name) {
+            new.name.schema = Some("temp".to_owned());
+        }
+        return Some(Act::CreateTable(new));
+    }
+    if c.take(&["virtual", "table"]) {
+        let if_not_exists = c.take(&["if", "not", "exists"]);
+        let name = c.table()?;
+        return c.take(&["using"]).then_some(Act::CreateTable(NewTable {
+            if_not_exists,
+            // Its module says what is in it.
+            query: Some(Vec::new()),
+            ..NewTable::named(name)
+        }));
     }
     let unique = c.take(&["unique"]);
     if c.take(&["index"]) {
@@ -275,8 +301,6 @@ fn pragma(c: &mut Cursor<'_, '_>) -> Option<Act> {
         });
     }
     match value {
-        // Whoever edits the schema's own table can break the file.
-        Some(_) if name == "writable_schema" => None,
         Some(value) => Some(Act::Set {
             name,
             value: Some(value.trim_matches(['\'', '"']).to_owned()),

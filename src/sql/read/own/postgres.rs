@@ -5,7 +5,7 @@ use crate::dialect::reads;
 use crate::plan::Lock;
 use crate::schema::TableName;
 use crate::sql::act::{Act, Attachment, IndexChange, NewIndex, Online, Verb, Volatility};
-use crate::sql::read::cursor::Cursor;
+use crate::sql::read::cursor::{self, Cursor};
 
 /// One statement; nothing where it has none of the forms that operations send.
 pub(super) fn act(c: &mut Cursor<'_, '_>) -> Option<Act> {
@@ -52,10 +52,14 @@ pub(super) fn act(c: &mut Cursor<'_, '_>) -> Option<Act> {
         return Some(comment(c));
     }
     if c.take(&["grant"]) {
-        return Some(Act::Grant { on: on(c) });
+        let on = on(c);
+        let tables = cursor::granted(&on);
+        return Some(Act::Grant { on, tables });
     }
     if c.take(&["revoke"]) {
-        return Some(Act::Revoke { on: on(c) });
+        let on = on(c);
+        let tables = cursor::granted(&on);
+        return Some(Act::Revoke { on, tables });
     }
     None
 }

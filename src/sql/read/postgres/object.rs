@@ -389,14 +389,6 @@ pub(super) fn other(verb: Verb, kind: &'static str, node: &SyntaxNode) -> Act {
     }
 }
 
-/// What GRANT and REVOKE are about, as it is written.
-pub(super) fn granted(node: &SyntaxNode) -> String {
-    tree::kid::<ast::OnPrivilegeObjectsClause>(node)
-        .and_then(|clause| tree::kid::<ast::PrivilegeObjects>(clause.syntax()))
-        .map(|objects| tree::text(objects.syntax()))
-        .unwrap_or_default()
-}
-
 /// COMMENT and SECURITY LABEL.
 pub(super) fn comment(node: &SyntaxNode) -> Act {
     let column = tree::kid::<ast::ObjectColumn>(node).and_then(|column| {

@@ -4,7 +4,7 @@ use squawk_syntax::SyntaxKind::{CONCURRENTLY_KW, CONSTRAINT_KW};
 use squawk_syntax::SyntaxNode;
 use squawk_syntax::ast::{self, AstNode, Stmt};
 
-use super::{object, rows, session, table, tree};
+use super::{object, rights, rows, session, table, tree};
 use crate::schema::TableName;
 use crate::sql::act::{Act, Attachment, Scope, Verb};
 use crate::sql::unknown::Unknown;
@@ -120,10 +120,12 @@ pub(super) fn act(statement: &Stmt) -> Act {
         Stmt::DropSubscription(_) => object::cluster(Verb::Drop, "subscription", node),
         Stmt::AlterSystem(_) => object::cluster(Verb::Alter, "system", node),
         Stmt::Grant(_) => Act::Grant {
-            on: object::granted(node),
+            on: rights::objects(node),
+            tables: rights::tables(node),
         },
         Stmt::Revoke(_) => Act::Revoke {
-            on: object::granted(node),
+            on: rights::objects(node),
+            tables: rights::tables(node),
         },
         Stmt::CommentOn(_) | Stmt::SecurityLabel(_) => object::comment(node),
         Stmt::CreateStatistics(_) => object::statistics(Verb::Create, node),
