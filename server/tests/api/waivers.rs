@@ -11,7 +11,8 @@ use bellows_app::backend::{
 
 use crate::guard::{Ready, document, ready};
 
-const UNKNOWN: &str = "        - {type: custom_sql, sql: \"PRAGMA writable_schema = 7\", rollbackSql: \"PRAGMA writable_schema = 0\"}\n";
+/// Nothing that SQLite has: it is enough that nobody here knows what it does.
+const UNKNOWN: &str = "        - {type: custom_sql, sql: \"FROBNICATE 7\", rollbackSql: \"SELECT 1\"}\n";
 
 fn request(ready: &Ready, reason: &str) -> WaiveRequest {
     WaiveRequest {
