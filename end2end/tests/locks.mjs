@@ -75,8 +75,8 @@ export async function who_stands_in_the_way_is_shown_and_can_be_ended({ browser,
     await openHydrated(auditor.page, "/audit");
     await auditor.page.getByLabel("Actor, action or subject").fill("blocker.ended");
     await auditor.page.keyboard.press("Enter");
-    const row = auditor.page.getByTestId("audit-entry").filter({ hasText: "blocker.ended" });
-    await row.getByText("add-pet-name").first().waitFor();
+    const rows = auditor.page.getByTestId("audit-entry").filter({ hasText: "blocker.ended" });
+    await rows.filter({ hasText: "add-pet-name" }).first().waitFor();
     for (const { complaints } of [engineer, approver, auditor]) assert.deepEqual(complaints, []);
   } finally {
     for (const { context } of [engineer, approver, auditor]) await context.close();
