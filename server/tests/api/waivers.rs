@@ -12,7 +12,8 @@ use bellows_app::backend::{
 use crate::guard::{Ready, document, ready};
 
 /// Nothing that SQLite has: it is enough that nobody here knows what it does.
-const UNKNOWN: &str = "        - {type: custom_sql, sql: \"FROBNICATE 7\", rollbackSql: \"SELECT 1\"}\n";
+const UNKNOWN: &str =
+    "        - {type: custom_sql, sql: \"FROBNICATE 7\", rollbackSql: \"SELECT 1\"}\n";
 
 fn request(ready: &Ready, reason: &str) -> WaiveRequest {
     WaiveRequest {
