@@ -309,10 +309,14 @@ impl Session {
     }
 
     /// Both at once: a connection that is lost between them would leave nobody's lease, and the
-    /// run would take the target for another one's.
+    /// run would take the target for another one's. A SQLite file has no connection to lose, and
+    /// without WAL each statement outwaits a reader by itself, which a COMMIT would not.
     async fn write_lease(&mut self) -> Result<(), sqlx::Error> {
         let engine = self.link.engine();
-        self.link.begin().await?;
+        let together = engine != Engine::Sqlite;
+        if together {
+            self.link.begin().await?;
+        }
         self.link
             .execute(&ours(engine, "DELETE FROM {b}lease"), &[])
             .await?;
@@ -341,7 +345,9 @@ impl Session {
                 ],
             )
             .await?;
-        self.link.raw("COMMIT").await?;
+        if together {
+            self.link.raw("COMMIT").await?;
+        }
         Ok(())
     }
 

@@ -348,7 +348,13 @@ async fn without_wal_a_long_reader_of_a_sqlite_file_is_outwaited() {
             // New readers still get in between the tries.
             test.client().await.run("SELECT count(*) FROM busy").await;
             reader.run("COMMIT").await;
+            let since = Instant::now();
             while events.count(|e| matches!(e, EventKind::StepCompleted { .. })) == steps {
+                assert!(
+                    since.elapsed() < Duration::from_secs(120),
+                    "it does not go on: {:#?}",
+                    events.all()
+                );
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }
