@@ -56,7 +56,18 @@ impl Applied {
         command.spawn().expect("bellows starts")
     }
 
+    /// The last that it said.
+    pub fn said(&self) -> String {
+        let all = std::fs::read_to_string(self.dir.path().join("said")).unwrap_or_default();
+        all.lines().last().unwrap_or_default().to_owned()
+    }
+
     fn bellows(&self) -> Command {
+        let said = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.dir.path().join("said"))
+            .expect("a file for what it says");
         let mut command = Command::new(env!("CARGO_BIN_EXE_bellows"));
         command
             .current_dir(self.dir.path())
@@ -64,7 +75,7 @@ impl Applied {
             .env("USER", "ada")
             .env_remove("BELLOWS_TARGET")
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(said)
             .stderr(Stdio::inherit());
         command
     }

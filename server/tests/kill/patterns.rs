@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bellows::document::{Engine, Migration, emit};
 use bellows::pattern;
@@ -164,9 +164,14 @@ impl Stage {
     /// Starts it, kills it, and starts it again, until it comes to its end.
     async fn through(&mut self, phase: u32, start: impl Fn(&Applied) -> Child) {
         let (mut hit, mut tries) = (0, 0);
+        let since = Instant::now();
         loop {
             tries += 1;
-            assert!(tries < 300, "phase {phase} does not come to an end");
+            assert!(
+                since.elapsed() < Duration::from_secs(240),
+                "phase {phase} does not come to an end: {}",
+                self.applied.said()
+            );
             let mut child = start(&self.applied);
             if hit < KILLS_OF_A_PHASE && tries < 40 {
                 let life = rand::rng().random_range(30..700);

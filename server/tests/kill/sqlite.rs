@@ -84,7 +84,7 @@ impl Stage {
     async fn through_kills(&self, holds: impl AsyncFn(&Self)) -> (usize, usize) {
         let (mut hits, mut further) = (0, 0);
         let mut far = self.far().await;
-        for _ in 0..KILLS * 15 {
+        for _ in 0..KILLS * 40 {
             let mut child = self.apply(&[]);
             let life = rand::rng().random_range(60..600);
             tokio::time::sleep(Duration::from_millis(life)).await;
