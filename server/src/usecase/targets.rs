@@ -235,6 +235,11 @@ impl TargetBackend for RequestBackend {
                 return Err(invalid(format!("There is no rule `{rule}`.{meant}")));
             }
         }
+        if policy.backup_days == Some(0) {
+            return Err(invalid(
+                "Backups that are kept for 0 days would go as soon as they are taken. Give at least 1 day, or leave it empty to keep them.",
+            ));
+        }
         let mut tx = self.store().write().await?;
         let before = environments::policy(&mut tx, &environment)
             .await?

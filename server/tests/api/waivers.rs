@@ -159,4 +159,15 @@ async fn a_rule_weighs_what_the_environment_says() {
     let error = admin.set_policy("dev".to_owned(), wrong).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::Invalid);
     assert!(error.message.contains("unknown-sql"), "{}", error.message);
+
+    let gone_at_once = Policy {
+        backup_days: Some(0),
+        ..Policy::default()
+    };
+    let error = admin
+        .set_policy("dev".to_owned(), gone_at_once)
+        .await
+        .unwrap_err();
+    assert_eq!(error.code, ErrorCode::Invalid);
+    assert!(error.message.contains("0 days"), "{}", error.message);
 }
