@@ -197,9 +197,9 @@ pub enum Action {
         /// The one statement (or a block with its own BEGIN and COMMIT).
         statement: Statement,
     },
-    /// MySQL and MariaDB: a statement that commits by itself, as all DDL does there: intent is
-    /// recorded, then it runs, then done is recorded. It is taken back by another such step, never
-    /// by ROLLBACK. Every try for its lock is this one statement.
+    /// A statement that commits by itself, as all DDL does on MySQL and MariaDB, and what PostgreSQL
+    /// does concurrently: intent is recorded, then it runs, then done is recorded. It is taken back
+    /// by another such step, never by ROLLBACK. Every try for its lock is this one statement.
     Ddl {
         /// The one statement.
         statement: Statement,

@@ -1,6 +1,6 @@
-//! Statements that commit by themselves, as all DDL does on MySQL and MariaDB. Nothing takes one
-//! back but another statement, so before one is sent a second time the catalogue is asked whether
-//! the first one took effect.
+//! Statements that commit by themselves, as all DDL does on MySQL and MariaDB, and what PostgreSQL
+//! does concurrently. Nothing takes one back but another statement, so before one is sent a second
+//! time the catalogue is asked whether the first one took effect.
 
 use std::collections::HashMap;
 

@@ -8,7 +8,7 @@ use bellows::run::EventKind;
 use bellows_server::executor::Outcome;
 
 use crate::faults::table;
-use crate::support::{Events, open, run};
+use crate::support::{Events, apply, back, open, run};
 
 const INDEX: &str = "
 migration:
@@ -132,4 +132,51 @@ async fn a_build_waits_for_a_writer_without_a_lock_timeout() {
         reader.run("COMMIT").await;
     });
     assert_eq!(outcome, Outcome::Completed, "{:#?}", events.all());
+}
+
+const WRITTEN: &str = "
+migration:
+  name: written
+  database: postgresql
+  phases:
+    - phase: 1
+      operations:
+        - type: custom_sql
+          sql: CREATE INDEX CONCURRENTLY \"T by b\" ON t (b) WHERE b > 0
+          rollbackSql: DROP INDEX CONCURRENTLY \"T by b\"
+";
+
+/// A run that died while it dropped the index on the way back: before the server was done, or
+/// after.
+async fn a_drop_that_was_cut_off(server_was_done: bool) {
+    let test = table(Engine::PostgreSql).await;
+    let (record, _) = apply(&test.target, WRITTEN).await;
+    test.sql(&format!(
+        "INSERT INTO bellows.step (execution, id, phase, state, started_at)
+         VALUES ('{}', '{}', 1, 'intent', 0)",
+        record.id, record.plan.phases[0].rollback[0].id
+    ))
+    .await;
+    if server_was_done {
+        test.sql("DROP INDEX \"T by b\"").await;
+    } else {
+        test.sql(
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = '\"T by b\"'::regclass",
+        )
+        .await;
+    }
+    let outcome = back(&test.target, &record.id).await;
+    assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome:?}");
+    let left = "SELECT count(*) FROM pg_class WHERE relname = 'T by b'";
+    assert_eq!(test.number(left).await, 0);
+}
+
+#[tokio::test]
+async fn a_written_drop_that_was_cut_off_is_sent_again() {
+    a_drop_that_was_cut_off(false).await;
+}
+
+#[tokio::test]
+async fn a_written_drop_whose_end_was_not_seen_is_not_asked_about() {
+    a_drop_that_was_cut_off(true).await;
 }

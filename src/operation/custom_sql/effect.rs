@@ -1,9 +1,11 @@
-//! What tells that a statement of MySQL or MariaDB took effect: nothing rolls DDL back there, and
-//! after a lost connection the catalogue is asked whether it must be sent again.
+//! What tells that a statement outside a transaction took effect: nothing rolls MySQL's and
+//! MariaDB's DDL back, nor what PostgreSQL does concurrently, and after a lost connection the
+//! catalogue is asked whether it must be sent again.
 
 use crate::dialect::catalogue;
 use crate::dialect::expression::at_commas;
 use crate::dialect::lexer::{self, Kind, Token};
+use crate::dialect::quote;
 use crate::document::Engine;
 use crate::operation::mysql::REPEATABLE;
 use crate::schema::TableName;
@@ -11,14 +13,16 @@ use crate::schema::TableName;
 /// A condition that holds once the statement took effect; [`REPEATABLE`] where it may as well be
 /// sent twice. `None` where nothing in the catalogue tells.
 pub(super) fn of(engine: Engine, sql: &str) -> Option<String> {
-    if !engine.is_mysql_family() {
-        return None;
-    }
     let tokens = lexer::significant(engine, sql).ok()?;
     let mut words = Words {
         engine,
         rest: &tokens,
     };
+    match engine {
+        Engine::PostgreSql => return words.concurrent(),
+        Engine::MySql | Engine::MariaDb => {}
+        Engine::Sqlite => return None,
+    }
     if words.take("create") {
         words.create()
     } else if words.take("drop") {
@@ -82,6 +86,24 @@ impl Words<'_, '_> {
             self.take("exists");
         }
         found
+    }
+
+    /// PostgreSQL's. A drop that was cut off leaves the index there, invalid, to be dropped again;
+    /// VACUUM may be sent twice. A rebuild leaves an index under another name, and a partition half
+    /// detached takes another statement, so those are for a person.
+    fn concurrent(&mut self) -> Option<String> {
+        if self.take("vacuum") {
+            return Some("false".to_owned());
+        }
+        if !(self.take("drop") && self.take("index") && self.take("concurrently")) {
+            return None;
+        }
+        self.take_if();
+        let index = self.table()?;
+        let name = quote::literal(self.engine, &quote::table(self.engine, &index));
+        self.rest
+            .is_empty()
+            .then(|| format!("pg_catalog.to_regclass({name}) IS NULL"))
     }
 
     fn create(&mut self) -> Option<String> {
@@ -250,6 +272,27 @@ mod tests {
         ] {
             assert_eq!(of(Engine::MariaDb, sql), None, "{sql}");
         }
-        assert_eq!(of(Engine::PostgreSql, "CREATE TABLE a (id int)"), None);
+        for sql in [
+            "CREATE TABLE a (id int)",
+            "REINDEX INDEX CONCURRENTLY i",
+            "ALTER TABLE t DETACH PARTITION p CONCURRENTLY",
+            "DROP INDEX i",
+        ] {
+            assert_eq!(of(Engine::PostgreSql, sql), None, "{sql}");
+        }
+    }
+
+    #[test]
+    fn postgresql_is_asked_for_an_index_that_goes() {
+        let of = |sql| of(Engine::PostgreSql, sql);
+        assert_eq!(
+            of("DROP INDEX CONCURRENTLY IF EXISTS \"Shop\".\"it's\"").as_deref(),
+            Some("pg_catalog.to_regclass('\"Shop\".\"it''s\"') IS NULL")
+        );
+        assert_eq!(
+            of("drop index concurrently People_Age").as_deref(),
+            Some("pg_catalog.to_regclass('people_age') IS NULL")
+        );
+        assert_eq!(of("VACUUM (ANALYZE) t").as_deref(), Some("false"));
     }
 }
