@@ -106,7 +106,13 @@ fn a_table_of_the_document_is_nobodys_until_applications_are_deployed() {
     let index = statements(&plan)[1];
     assert!(!index.blocks_writes && !index.scans_table && index.lock == Lock::Share);
     let plan = planned(&phases("      gate: { deploy: App 2 }\n"));
-    assert_eq!(errors(&plan), [("non-concurrent-index", Some(2), Some(1))]);
+    assert_eq!(
+        errors(&plan),
+        [
+            ("non-concurrent-index", Some(2), Some(1)),
+            ("non-concurrent-drop", Some(2), Some(1))
+        ]
+    );
     assert!(statements(&plan)[1].blocks_writes);
 }
 
@@ -245,4 +251,107 @@ fn a_statement_alone_in_its_operation_is_replaced_by_the_safe_way() {
     // Of two statements in one operation neither can take its place.
     let both = "    - phase: 1\n      operations:\n        - { type: custom_sql, sql: \"CREATE INDEX a ON users (a); CREATE INDEX b ON users (b)\", rollbackSql: SELECT 1 }\n";
     assert!(planned(both).findings.iter().all(|f| f.fix.is_none()));
+}
+
+#[test]
+fn what_takes_sql_back_is_judged_as_well() {
+    let phases = r#"    - phase: 1
+      operations:
+        - type: custom_sql
+          sql: |
+            CREATE INDEX CONCURRENTLY users_name ON users (name);
+          rollbackSql: |
+            DROP INDEX CONCURRENTLY users_name;
+              ALTER TABLE users ALTER COLUMN id TYPE bigint;
+            DO $$ BEGIN PERFORM 1; END $$;
+"#;
+    let plan = planned(phases);
+    assert_eq!(
+        errors(&plan),
+        [
+            ("type-change-rewrites", Some(1), Some(2)),
+            ("unknown-sql", Some(1), Some(3))
+        ]
+    );
+    let found = found(&plan, "type-change-rewrites");
+    let within = found[0].within.unwrap();
+    assert_eq!((within.line, within.column, within.back), (2, 3, true));
+    assert!(
+        found[0].message.starts_with("on the way back: "),
+        "{}",
+        found[0].message
+    );
+    let text = document(phases);
+    let located = located(&text, plan.findings.clone());
+    let place = located.iter().find(|f| f.rule == "type-change-rewrites");
+    let (line, column) = place.map(|f| (f.line.unwrap(), f.column.unwrap())).unwrap();
+    let told = text.lines().nth(line - 1).unwrap();
+    assert!(told[column - 1..].starts_with("ALTER TABLE"), "{told}");
+}
+
+#[test]
+fn the_way_back_may_take_away_what_its_phase_made() {
+    let both = |sql: &str, back: &str| {
+        let phases = format!(
+            "    - phase: 1\n      operations:\n        - {{ type: custom_sql, sql: \"{sql}\", rollbackSql: \"{back}\" }}\n"
+        );
+        let plan = planned(&phases);
+        let errors: Vec<String> = errors(&plan).iter().map(|e| e.0.to_owned()).collect();
+        errors
+    };
+    let made = "CREATE VIEW v AS SELECT 1; CREATE TABLE n (id int); ALTER TABLE users ADD COLUMN a int; GRANT SELECT ON users TO r";
+    let gone =
+        "REVOKE SELECT ON users FROM r; ALTER TABLE users DROP COLUMN a; DROP TABLE n; DROP VIEW v";
+    assert!(both(made, gone).is_empty(), "{:?}", both(made, gone));
+    assert_eq!(both("SELECT 1", gone).len(), 4);
+    // Locks are those of the way back, whatever made the object.
+    let index = "CREATE INDEX CONCURRENTLY i ON users (name)";
+    assert_eq!(both(index, "REINDEX INDEX i"), ["non-concurrent-reindex"]);
+}
+
+#[test]
+fn sql_of_a_written_way_back_is_judged_as_well() {
+    let plan = planned(
+        r#"    - phase: 1
+      operations:
+        - { type: add_column, table: users, column: nick, dataType: text }
+      rollbackOperations:
+        - { type: custom_sql, sql: "UPDATE users SET name = NULL" }
+        - { type: drop_column, table: users, column: nick }
+"#,
+    );
+    let found = found(&plan, "unbatched-update");
+    assert_eq!(found.len(), 1, "{:#?}", plan.findings);
+    assert!(found[0].message.starts_with("on the way back: "));
+    assert_eq!((found[0].phase, found[0].within), (Some(1), None));
+}
+
+#[test]
+fn nobody_relies_on_a_column_that_was_just_added() {
+    let plan = planned(
+        r#"    - phase: 1
+      operations:
+        - { type: add_column, table: users, column: nick, dataType: text }
+        - type: custom_sql
+          sql: |
+            ALTER TABLE users ALTER COLUMN nick SET DEFAULT 'x';
+            ALTER TABLE users ALTER COLUMN name SET DEFAULT 'x';
+    - phase: 2
+      gate: { deploy: App 2 }
+      operations:
+        - { type: custom_sql, sql: "ALTER TABLE users ALTER COLUMN nick SET DEFAULT 'y'" }
+"#,
+    );
+    let changed: Vec<String> = statements(&plan)
+        .iter()
+        .flat_map(|statement| &statement.breaks)
+        .filter_map(|breakage| {
+            if let Breakage::DefaultChanged { column, .. } = breakage {
+                Some(column.clone())
+            } else {
+                None
+            }
+        })
+        .collect();
+    assert_eq!(changed, ["name", "nick"]);
 }

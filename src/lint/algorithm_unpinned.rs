@@ -2,8 +2,8 @@
 
 use super::{Finding, OnSql, Rule, Severity, Text};
 use crate::document::Engine;
-use crate::sql::Act;
 use crate::sql::act::{Change, Online};
+use crate::sql::{Act, Algorithm};
 
 /// See the module.
 pub const RULE: Rule = Rule {
@@ -62,7 +62,7 @@ fn check(text: &Text<'_>) -> Vec<Finding> {
         let Some(table) = table.filter(|t| !spot.made(t) && !spot.holds_all_up()) else {
             continue;
         };
-        let pin = if spot.reading.effect.work.is_empty() {
+        let pin = if spot.reading.effect.algorithm == Some(Algorithm::Instant) {
             "ALGORITHM=INSTANT"
         } else {
             "ALGORITHM=INPLACE, LOCK=NONE"

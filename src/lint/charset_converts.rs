@@ -16,7 +16,7 @@ pub const RULE: Rule = Rule {
 ALTER TABLE posts CONVERT TO CHARACTER SET utf8mb4;
 "#,
         good: r#"
-ALTER TABLE posts DEFAULT CHARACTER SET utf8mb4, ALGORITHM=INSTANT;
+ALTER TABLE posts DEFAULT CHARACTER SET utf8mb4, ALGORITHM=INPLACE, LOCK=NONE;
 "#,
         check,
     }),

@@ -2,7 +2,7 @@
 
 use super::{Finding, OnSql, Rule, Severity, Text};
 use crate::document::Engine;
-use crate::sql::act::Verb;
+use crate::sql::act::{TypeChange, Verb};
 use crate::sql::{Act, Breakage};
 
 /// See the module.
@@ -61,6 +61,24 @@ fn check(text: &Text<'_>) -> Vec<Finding> {
         }
     }
     for spot in text.spots() {
+        let attribute = matches!(
+            spot.reading.act,
+            Act::AlterType {
+                change: TypeChange::Attribute { .. },
+                ..
+            }
+        );
+        let says = |words: &[&str]| super::text::says(text, spot, words);
+        if attribute && (says(&["alter", "attribute"]) || says(&["rename", "attribute"])) {
+            out.push(
+                RULE.on(
+                    spot,
+                    "applications that take the attribute for what it was fail from that moment on"
+                        .to_owned(),
+                    "make a new type beside it, and change the columns over",
+                ),
+            );
+        }
         if let Act::Publication { verb, name, .. } = &spot.reading.act
             && (*verb == Verb::Drop || super::text::says(text, spot, &["drop", "table"]))
         {

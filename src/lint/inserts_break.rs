@@ -45,6 +45,7 @@ fn check(text: &Text<'_>) -> Vec<Finding> {
     for (spot, table, _, change) in text.changes() {
         if !spot.made(table)
             && let Some(column) = super::text::ungenerated(spot, change)
+            && !super::text::added_before(text, spot, table, column)
         {
             out.push(RULE.on(spot, message(table, column), instead));
         }

@@ -1,5 +1,6 @@
 //! LOCK TABLE.
 
+use super::foreign_keys_off::is_off;
 use super::{Finding, OnSql, Rule, Severity, Text};
 use crate::document::Engine;
 use crate::sql::Act;
@@ -26,9 +27,26 @@ COMMIT;
     }),
 };
 
+/// Variables of a whole server of MySQL or MariaDB.
+const STOPS_WRITERS: [&str; 3] = [
+    "global read_only",
+    "global super_read_only",
+    "global offline_mode",
+];
+
 fn check(text: &Text<'_>) -> Vec<Finding> {
     let mut out = Vec::new();
     for spot in text.spots() {
+        if let Act::Set { name, value, .. } = &spot.reading.act
+            && STOPS_WRITERS.contains(&name.as_str())
+            && !is_off(value.as_deref())
+        {
+            out.push(RULE.on(
+                spot,
+                "every writer of the server fails until it is switched off again".to_owned(),
+                "leave it out: each statement takes the lock that it needs, and no stricter one",
+            ));
+        }
         let Act::LockTables { tables } = &spot.reading.act else {
             continue;
         };

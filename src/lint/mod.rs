@@ -24,8 +24,8 @@ use crate::dialect::classify::Facts;
 use crate::dialect::split::Piece;
 use crate::document::{Engine, Migration};
 use crate::estimate::TargetFacts;
-use crate::operation::Operation;
-use crate::plan::{Known, PhasePlan, Told};
+use crate::operation::{CustomSql, Operation};
+use crate::plan::{Known, PhasePlan, Step, Told};
 use crate::schema::{Schema, World};
 
 /// The one list of rules, a module each.
@@ -172,6 +172,9 @@ pub struct Within {
     pub line: usize,
     /// The character in that line, from 1.
     pub column: usize,
+    /// Whether that is the SQL which takes the operation back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub back: bool,
 }
 
 /// A rule, with the examples that are its tests and its help at once. It judges documents, texts of
@@ -270,13 +273,26 @@ impl<'s> Subject<'s> {
     /// What people wrote as SQL and no parser has read, by its first words. Where a parser has read
     /// it, the rules for SQL judge it.
     pub fn by_words(&self) -> impl Iterator<Item = (Site<'s>, Piece, Facts)> {
-        let words = self.phases.iter().flat_map(|phase| &phase.steps);
+        self.unread(|phase| &phase.steps, CustomSql::statements)
+    }
+
+    /// The same of what takes it back.
+    pub fn back_by_words(&self) -> impl Iterator<Item = (Site<'s>, Piece, Facts)> {
+        self.unread(|phase| &phase.rollback, CustomSql::statements_back)
+    }
+
+    fn unread(
+        &self,
+        steps: fn(&PhasePlan) -> &Vec<Step>,
+        read: fn(&CustomSql, Engine) -> Vec<(Piece, Facts)>,
+    ) -> impl Iterator<Item = (Site<'s>, Piece, Facts)> {
+        let words = self.phases.iter().flat_map(steps);
         let unread = words
             .flat_map(|step| step.action.statements())
             .any(|statement| statement.known == Known::Words);
-        self.sites().filter(move |_| unread).flat_map(|site| {
+        self.sites().filter(move |_| unread).flat_map(move |site| {
             let reads = if let Operation::CustomSql(custom) = site.operation {
-                custom.statements(site.before.engine)
+                read(custom, site.before.engine)
             } else {
                 Vec::new()
             };
@@ -347,7 +363,7 @@ pub fn findings_of_text(text: &Text<'_>) -> Vec<Finding> {
         {
             finding.severity = Severity::Warning;
             finding.message.push_str(
-                "; only if the table was there before CREATE TABLE IF NOT EXISTS, and has rows",
+                "; only if it was there before CREATE ... IF NOT EXISTS, and has rows",
             );
         }
     }
@@ -375,7 +391,7 @@ pub fn findings_of_text(text: &Text<'_>) -> Vec<Finding> {
 const GENERAL: &str = "blocking-sql";
 
 /// What nobody minds of a table that has no rows and no readers yet.
-const HARMLESS_WHEN_NEW: [&str; 11] = [
+const HARMLESS_WHEN_NEW: [&str; 12] = [
     "add-required-column",
     "blocking-sql",
     "check-scans",
@@ -383,6 +399,7 @@ const HARMLESS_WHEN_NEW: [&str; 11] = [
     "foreign-key-scans",
     "json-column",
     "non-concurrent-index",
+    "refresh-blocks",
     "set-not-null-scans",
     "type-change-rewrites",
     "unique-builds",

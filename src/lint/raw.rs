@@ -2,6 +2,8 @@
 //! text, in the order and in the transactions in which they are run, and what they find of those
 //! that people wrote is told where these stand.
 
+mod back;
+
 use super::{Finding, GENERAL, Noted, Severity, Subject, Text, Within, findings_of_text};
 use crate::document::{Engine, Problem, locate};
 use crate::plan::{Place, Told};
@@ -9,13 +11,33 @@ use crate::plan::{Place, Told};
 /// The rule about what is dropped and holds no rows.
 const GONE: &str = "drop-breaks";
 
+/// What findings about the way back begin with.
+pub(super) const BACK: &str = "on the way back: ";
+
 /// See the module. What no parser has read is left to the rules for documents.
 pub(super) fn findings(subject: &Subject<'_>) -> Vec<Finding> {
-    let told = subject.told;
-    if told.places.iter().all(|place| place.statement.is_none()) {
+    let found = of(subject, subject.told, 0).into_iter();
+    let mut out: Vec<Finding> = found
+        .filter_map(|finding| placed(finding, &subject.told.places))
+        .collect();
+    for back in &subject.told.backs {
+        let found = of(subject, &back.told, back.forth.end).into_iter();
+        out.extend(
+            found
+                .filter(|finding| !back::is_spared(finding, back))
+                .filter_map(|finding| placed(finding, &back.told.places)),
+        );
+    }
+    out
+}
+
+/// What is found of the statements from that one on.
+fn of(subject: &Subject<'_>, told: &Told, first: usize) -> Vec<Finding> {
+    let places = told.places.iter().skip(first);
+    if places.clone().all(|place| place.statement.is_none()) {
         return Vec::new();
     }
-    let noted = noted(told);
+    let noted = noted(told, first);
     let text = Text {
         script: &told.script,
         sql: &told.sql,
@@ -23,9 +45,9 @@ pub(super) fn findings(subject: &Subject<'_>) -> Vec<Finding> {
         noted: &noted,
         places: Some(&told.places),
     };
-    findings_of_text(&text)
-        .into_iter()
-        .filter_map(|finding| placed(finding, &told.places))
+    let found = findings_of_text(&text).into_iter();
+    found
+        .filter(|finding| finding.statement.is_some_and(|number| number > first))
         .map(|mut finding| {
             // Nothing there works beside a writer of the file; operations that do the same warn.
             if told.script.engine == Engine::Sqlite && finding.rule == GENERAL {
@@ -43,7 +65,11 @@ fn placed(mut finding: Finding, places: &[Place]) -> Option<Finding> {
     finding.statement = Some(place.statement?);
     finding.phase = Some(place.phase);
     finding.operation = Some(place.operation);
-    finding.within = place.within.map(|(line, column)| Within { line, column });
+    finding.within = place.within.map(|(line, column)| Within {
+        line,
+        column,
+        back: place.back,
+    });
     finding.line = None;
     finding.column = None;
     // Whoever confirms the gate says that applications have learned to do without.
@@ -54,18 +80,22 @@ fn placed(mut finding: Finding, places: &[Place]) -> Option<Finding> {
             .push_str(", unless those were deployed for which the phase waits");
     }
     // It stands for a statement, and in a document it would stand for the whole operation.
-    if !place.alone {
+    if !place.alone || place.back {
         finding.fix = None;
+    }
+    if place.back {
+        finding.message.insert_str(0, BACK);
     }
     Some(finding)
 }
 
 /// What the other linter says of the statements that people wrote.
-fn noted(told: &Told) -> Vec<Noted> {
+fn noted(told: &Told, first: usize) -> Vec<Noted> {
     #[cfg(feature = "sql")]
     if told.script.engine == Engine::PostgreSql {
         let written = told.script.statements.iter().zip(&told.places);
         return written
+            .skip(first)
             .filter(|(_, place)| place.statement.is_some())
             .flat_map(|(reading, _)| {
                 let noted = super::squawk::noted(reading.span.of(&told.sql));
@@ -76,7 +106,7 @@ fn noted(told: &Told) -> Vec<Noted> {
             })
             .collect();
     }
-    let _ = told;
+    let _ = (told, first);
     Vec::new()
 }
 
@@ -93,8 +123,8 @@ pub fn located(yaml: &str, mut findings: Vec<Finding>) -> Vec<Finding> {
         if let Some(operation) = finding.operation {
             path.push_str(&format!(".operations[{operation}]"));
         }
-        if finding.within.is_some() {
-            path.push_str(".sql");
+        if let Some(within) = finding.within {
+            path.push_str(if within.back { ".rollbackSql" } else { ".sql" });
         }
         let problem = Problem {
             line: None,

@@ -2,7 +2,8 @@
 
 use super::{Finding, OnSql, Rule, Severity, Text};
 use crate::document::Engine;
-use crate::sql::Breakage;
+use crate::sql::act::Verb;
+use crate::sql::{Act, Breakage};
 
 /// See the module.
 pub const RULE: Rule = Rule {
@@ -28,7 +29,19 @@ fn check(text: &Text<'_>) -> Vec<Finding> {
             let revokes = |b: &Breakage| matches!(b, Breakage::PrivilegesRevoked { .. });
             let words = spot.sql.split_whitespace().collect::<Vec<_>>().join(" ");
             let words = words.to_ascii_lowercase();
-            spot.breaks().iter().any(revokes) && !words.trim_end().ends_with("from public")
+            let role = matches!(
+                &spot.reading.act,
+                Act::Object {
+                    verb: Verb::Alter,
+                    kind: "role" | "user",
+                    ..
+                }
+            );
+            let locked_out = [" nologin", " account lock", " rename to "]
+                .iter()
+                .any(|clause| words.contains(clause));
+            (spot.breaks().iter().any(revokes) && !words.trim_end().ends_with("from public"))
+                || (role && locked_out)
         })
         .map(|spot| {
             RULE.on(

@@ -2,7 +2,7 @@
 
 use super::{Finding, OnSql, Rule, Severity, Text};
 use crate::document::Engine;
-use crate::sql::act::Attachment;
+use crate::sql::act::{Attachment, Change};
 use crate::sql::{Act, Breakage};
 
 /// See the module.
@@ -47,6 +47,39 @@ fn check(text: &Text<'_>) -> Vec<Finding> {
                 "CREATE POLICY first, in the same transaction or before",
             ));
         }
+        let also_owner = spot
+            .reading
+            .act
+            .changes()
+            .iter()
+            .any(|change| matches!(change, Change::ForceRowSecurity { force: true }));
+        let dropped = if let Act::Detach {
+            what: Attachment::Policy,
+            table,
+            ..
+        } = &spot.reading.act
+        {
+            table.as_ref()
+        } else {
+            spot.altered().filter(|_| also_owner)
+        };
+        let Some(table) = dropped.filter(|table| !spot.made(table)) else {
+            continue;
+        };
+        let policy = |act: &Act| matches!(act, Act::Attach { what: Attachment::Policy, table: on, .. } if on == table);
+        let before = also_owner
+            && text
+                .spots()
+                .take(spot.number)
+                .any(|s| policy(&s.reading.act));
+        if before || text.rest_of_transaction(spot).any(|r| policy(&r.act)) {
+            continue;
+        }
+        out.push(RULE.on(
+            spot,
+            format!("which rows of {table} applications see is another matter from that moment on"),
+            "put the policy that takes its place into the same transaction",
+        ));
     }
     out
 }

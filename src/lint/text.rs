@@ -270,7 +270,7 @@ pub fn made_again(text: &Text<'_>, spot: Spot<'_>, name: &str) -> bool {
 pub fn ungenerated<'s>(spot: Spot<'s>, change: &'s Change) -> Option<&'s str> {
     if let Change::DropIdentity { column } | Change::DropExpression { column } = change {
         Some(column)
-    } else if let Change::SetIdentity { column } = change {
+    } else if let Change::SetIdentity { column } | Change::AddIdentity { column } = change {
         let always = spot.sql.to_ascii_lowercase().contains("always");
         always.then_some(column.as_str())
     } else {
@@ -376,11 +376,17 @@ pub fn says(text: &Text<'_>, spot: Spot<'_>, words: &[&str]) -> bool {
         .any(|window| window.iter().zip(words).all(|(token, word)| token.is(word)))
 }
 
-/// Whether the table may have been there although the text says CREATE TABLE IF NOT EXISTS.
+/// Whether the table or view may have been there although the text says CREATE ... IF NOT EXISTS.
 pub fn is_perhaps_new(text: &Text<'_>, number: usize) -> bool {
     let Some(spot) = text.spot(number) else {
         return false;
     };
+    if let Act::RefreshView { view, .. } = &spot.reading.act {
+        return text.spots().take(number).any(|earlier| {
+            matches!(&earlier.reading.act, Act::CreateView { view: made, if_not_exists: true, .. }
+                if made == view)
+        });
+    }
     let Some(table) = &spot.reading.effect.table else {
         return false;
     };

@@ -1,6 +1,6 @@
 //! One UPDATE or DELETE over a whole table.
 
-use super::{Finding, OnDocuments, OnSql, Rule, Severity, Subject, Text};
+use super::{Finding, OnDocuments, OnSql, Rule, Severity, Spot, Subject, Text};
 use crate::document::Engine;
 use crate::sql::Act;
 use crate::sql::effect::Bound;
@@ -54,10 +54,60 @@ fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
     out
 }
 
+/// What a statement that is no UPDATE does to rows that are there, as many as there may be.
+fn in_passing(text: &Text<'_>, spot: Spot<'_>) -> Option<&'static str> {
+    let says = |words: &[&str]| super::text::says(text, spot, words);
+    if let Act::Insert {
+        table,
+        from_query: true,
+        reads,
+        ..
+    } = &spot.reading.act
+    {
+        let updates = says(&["do", "update"]) || says(&["duplicate", "key", "update"]);
+        let all = !reads.is_empty() && !reads.iter().all(|read| spot.made(read));
+        return (updates && all && !spot.made(table))
+            .then_some("it updates as many rows as its query gives");
+    }
+    if let Act::Copy {
+        table: Some(table),
+        writes: true,
+        ..
+    } = &spot.reading.act
+    {
+        return (says(&["replace", "into", "table"]) && !spot.made(table))
+            .then_some("it replaces as many rows as the file has");
+    }
+    let Act::Select {
+        bounded: false,
+        locks_rows,
+        ..
+    } = &spot.reading.act
+    else {
+        return None;
+    };
+    let keys_only = says(&["for", "key", "share"]);
+    let live = locks_rows.iter().any(|table| !spot.made(table));
+    // What MySQL and MariaDB lock is said with the time that it takes.
+    (live && !keys_only && text.script.engine == Engine::PostgreSql)
+        .then_some("it locks as many rows as it finds")
+}
+
 fn check_sql(text: &Text<'_>) -> Vec<Finding> {
     let mut out = Vec::new();
     for spot in text.spots() {
         let effect = &spot.reading.effect;
+        if let Some(what) = in_passing(text, spot) {
+            out.push(RULE.on(
+                spot,
+                format!(
+                    "{what} in one transaction, and whoever writes one of them waits to its end: {}",
+                    super::shortened(spot.sql)
+                ),
+                "go through the rows in ranges of a key, a short transaction each",
+            ));
+            continue;
+        }
         let which = match effect.rows {
             Some(Bound::Everything) => "every row",
             Some(Bound::Condition) => "as many rows as its condition holds for",

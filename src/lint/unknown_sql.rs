@@ -1,5 +1,6 @@
 //! Custom SQL whose effect cannot be told from its text.
 
+use super::raw::BACK;
 use super::{Finding, OnDocuments, OnSql, Rule, Severity, Subject, Text};
 use crate::dialect::classify::is_plain;
 use crate::document::Engine;
@@ -22,7 +23,7 @@ pub const RULE: Rule = Rule {
         good: r#"
 - phase: 1
   operations:
-  - { type: custom_sql, sql: "GRANT SELECT ON users TO reader", rollbackSql: "REVOKE SELECT ON users FROM reader" }
+  - { type: custom_sql, sql: "GRANT SELECT ON users TO reader", rollbackSql: "SELECT 1" }
 "#,
         check,
     }),
@@ -40,7 +41,9 @@ GRANT SELECT ON users TO reader;
 
 fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
     let mut out = Vec::new();
-    for (site, piece, facts) in subject.by_words() {
+    let there = subject.by_words().map(|read| (read, ""));
+    let back = subject.back_by_words().map(|read| (read, BACK));
+    for ((site, piece, facts), way) in there.chain(back) {
         let (why, instead) = if facts.lock == Lock::Unknown {
             (
                 "nobody can tell what this locks",
@@ -55,7 +58,7 @@ fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
             continue;
         };
         let shown = super::shortened(&piece.sql);
-        out.push(RULE.about(Some(&site), format!("{why}: {shown}"), instead));
+        out.push(RULE.about(Some(&site), format!("{way}{why}: {shown}"), instead));
     }
     out
 }
@@ -78,6 +81,9 @@ fn check_sql(text: &Text<'_>) -> Vec<Finding> {
             Unknown::Extension { name } => format!("the scripts of {name} may do anything"),
             Unknown::Statement { words } => format!("{words} is not known here"),
             Unknown::Clause { words } => format!("`{words}` is not known here"),
+            Unknown::Elsewhere { words } => {
+                format!("{} does not know {words} here", text.script.engine.title())
+            }
             Unknown::TooDeep => "it is nested too deeply to be read".to_owned(),
             Unknown::TooLong => "it is too long to be read".to_owned(),
         };

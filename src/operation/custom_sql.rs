@@ -284,6 +284,13 @@ impl CustomSql {
     pub fn statements(&self, engine: Engine) -> Vec<Read> {
         read(engine, "sql", &self.sql).unwrap_or_default()
     }
+
+    /// The same of what takes them back.
+    pub fn statements_back(&self, engine: Engine) -> Vec<Read> {
+        let back = self.rollback_sql.as_deref();
+        back.and_then(|sql| read(engine, "rollbackSql", sql).ok())
+            .unwrap_or_default()
+    }
 }
 
 impl Behave for CustomSql {

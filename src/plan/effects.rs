@@ -1,7 +1,10 @@
 //! What the statements of a plan do, run in mind one after the other: those of operations by what
 //! operations send, those that people wrote by the parsers, where these are at hand.
 
+mod back;
 mod net;
+
+pub use back::Back;
 
 use super::{Action, Known, Lock, PhasePlan, Statement, Step, Wait};
 use crate::dialect::split::{self, Piece};
@@ -22,6 +25,8 @@ pub struct Told {
     pub sql: String,
     /// Where each statement of the script stands in the document.
     pub places: Vec<Place>,
+    /// The ways back in which there is SQL that people wrote.
+    pub backs: Vec<Back>,
 }
 
 /// Where a statement stands in a document.
@@ -39,6 +44,8 @@ pub struct Place {
     pub alone: bool,
     /// Whether its phase waits for a deployment.
     pub deployed: bool,
+    /// Whether it is in the way back.
+    pub back: bool,
 }
 
 /// Runs the phases' statements in mind, and says of each what it locks beside its table and what it
@@ -61,7 +68,9 @@ pub(super) fn tell(
         simulation: Simulation::new(migration.database, Parsed::default(), &context),
         sql: String::new(),
         places: Vec::new(),
+        back: false,
     };
+    let mut backs = Vec::new();
     if migration.database.is_mysql_family() {
         // As the executor's sessions have it (`server/src/target/mysql.rs`).
         let isolation = Act::Set {
@@ -80,29 +89,28 @@ pub(super) fn tell(
         if index > 0 && deployed {
             teller.simulation.deploy();
         }
+        let first = teller.places.len();
         let mut texts: Vec<Option<Written<'_>>> = phase
             .operations
             .iter()
-            .map(|operation| Written::of(migration.database, operation))
+            .map(|operation| {
+                if let Operation::CustomSql(custom) = operation {
+                    Some(Written::of(migration.database, &custom.sql))
+                } else {
+                    None
+                }
+            })
             .collect();
         for step in &mut plan.steps {
             let text = texts.get_mut(step.operation).and_then(Option::as_mut);
             teller.step(step, phase.phase, deployed, text);
         }
         net::forget_own_constraints(&mut plan.steps);
-        let mut back = teller.aside();
-        for step in &mut plan.rollback {
-            back.step(step, phase.phase, deployed, None);
-        }
-    }
-    let mut script = teller.simulation.finish();
-    if migration.database == Engine::PostgreSql {
-        sql::new_labels(&teller.sql, &mut script);
+        backs.extend(back::tell(&teller, phase, deployed, plan, first));
     }
     Told {
-        script,
-        sql: teller.sql,
-        places: teller.places,
+        backs,
+        ..teller.finish()
     }
 }
 
@@ -115,25 +123,31 @@ struct Written<'t> {
 }
 
 impl<'t> Written<'t> {
-    fn of(engine: Engine, operation: &'t Operation) -> Option<Self> {
-        let Operation::CustomSql(custom) = operation else {
-            return None;
-        };
-        let text = custom.sql.as_str();
-        Some(Self {
+    fn of(engine: Engine, text: &'t str) -> Self {
+        Self {
             text,
             pieces: split::split(engine, text).unwrap_or_default(),
             piece: 0,
             statement: 0,
-        })
+        }
+    }
+
+    /// What stands in no text of the operation's.
+    fn elsewhere() -> Self {
+        Self {
+            text: "",
+            pieces: Vec::new(),
+            piece: 0,
+            statement: 0,
+        }
     }
 
     /// The line and the character of what stands there in the piece that is told.
-    fn place(&self, at: usize) -> (usize, usize) {
-        let start = self.pieces.get(self.piece).map_or(0, |piece| piece.start);
+    fn place(&self, at: usize) -> Option<(usize, usize)> {
+        let start = self.pieces.get(self.piece)?.start;
         let before = self.text.get(..start + at).unwrap_or_default();
         let line = before.rsplit('\n').next().unwrap_or_default();
-        (before.matches('\n').count() + 1, line.chars().count() + 1)
+        Some((before.matches('\n').count() + 1, line.chars().count() + 1))
     }
 }
 
@@ -143,15 +157,43 @@ struct Teller<'s> {
     simulation: Simulation<'s>,
     sql: String,
     places: Vec<Place>,
+    /// Whether it tells of a way back.
+    back: bool,
 }
 
 impl Teller<'_> {
+    /// One that goes on from the world of this one, and knows nothing of its statements.
     fn aside(&self) -> Self {
         Self {
             simulation: self.simulation.aside(),
             sql: String::new(),
             places: Vec::new(),
+            back: true,
             ..*self
+        }
+    }
+
+    /// One that goes on from all that was run.
+    fn further(&self) -> Self {
+        Self {
+            simulation: self.simulation.clone(),
+            sql: self.sql.clone(),
+            places: self.places.clone(),
+            back: true,
+            ..*self
+        }
+    }
+
+    fn finish(self) -> Told {
+        let mut script = self.simulation.finish();
+        if self.engine == Engine::PostgreSql {
+            sql::new_labels(&self.sql, &mut script);
+        }
+        Told {
+            script,
+            sql: self.sql,
+            places: self.places,
+            backs: Vec::new(),
         }
     }
 
@@ -171,6 +213,7 @@ impl Teller<'_> {
             phase,
             deployed,
             operation: step.operation,
+            back: self.back,
             ..Place::default()
         };
         let rebuilt = if let Action::Rebuild { table, .. } = &step.action {
@@ -282,7 +325,7 @@ impl Teller<'_> {
             if let Some(written) = &mut written {
                 written.statement += 1;
                 place.statement = Some(written.statement);
-                place.within = Some(written.place(own.start));
+                place.within = written.place(own.start);
                 place.alone = alone && written.pieces.len() == 1;
             }
             let at = Span {

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use compile::planned;
 pub use compile::{plan, plan_with};
 pub use copy::{RowLock, TableCopy};
-pub(crate) use effects::{Place, Told};
+pub(crate) use effects::{Back, Place, Told};
 pub use known::{Known, OtherLock};
 
 use crate::document::{Check, Engine, Expect, Gate, PhaseKind};

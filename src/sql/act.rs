@@ -386,7 +386,7 @@ pub enum Act {
         columns: Option<Vec<String>>,
         /// What is read by its SELECT.
         reads: Vec<TableName>,
-        /// Whether rows come from a query, and not from VALUES.
+        /// Whether rows come from a query of which nothing says that it gives but a few.
         from_query: bool,
         /// Functions that are called and not known.
         calls: Vec<String>,
@@ -399,8 +399,10 @@ pub enum Act {
         columns: Vec<String>,
         /// What else is read.
         reads: Vec<TableName>,
-        /// How it is bounded.
+        /// How it is bounded, as far as its words tell.
         bound: Bound,
+        /// The columns for which its condition gives a value, or a list of them.
+        given: Vec<String>,
         /// Functions that are called and not known.
         calls: Vec<String>,
     },
@@ -410,8 +412,10 @@ pub enum Act {
         table: TableName,
         /// What else is read.
         reads: Vec<TableName>,
-        /// How it is bounded.
+        /// How it is bounded, as far as its words tell.
         bound: Bound,
+        /// The columns for which its condition gives a value, or a list of them.
+        given: Vec<String>,
         /// Functions that are called and not known.
         calls: Vec<String>,
     },

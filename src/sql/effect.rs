@@ -99,6 +99,32 @@ pub enum Bound {
     Batch,
 }
 
+/// ALGORITHM of MySQL and MariaDB, from the mildest on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Algorithm {
+    /// In the catalogue alone.
+    Instant,
+    /// Without writing the table anew (MariaDB's word).
+    NoCopy,
+    /// By the storage engine.
+    InPlace,
+    /// Row by row into another table.
+    Copy,
+}
+
+impl Algorithm {
+    /// As the clause spells it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Algorithm::Instant => "INSTANT",
+            Algorithm::NoCopy => "NOCOPY",
+            Algorithm::InPlace => "INPLACE",
+            Algorithm::Copy => "COPY",
+        }
+    }
+}
+
 /// What one statement does.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -118,6 +144,9 @@ pub struct Effect {
     /// Whether it makes, changes or drops tables, columns or anything else in the catalogue that
     /// a document can name.
     pub changes_schema: bool,
+    /// MySQL and MariaDB: the mildest ALGORITHM that the server takes for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<Algorithm>,
     /// UPDATE, DELETE, MERGE: how they are bounded.
     pub rows: Option<Bound>,
     /// Tables that it makes, and that were not there.

@@ -22,7 +22,7 @@ pub mod unknown;
 
 pub use act::Act;
 pub use breakage::Breakage;
-pub use effect::{Blocks, Effect, Lasts, TransactionRule, Work, WorkKind};
+pub use effect::{Algorithm, Blocks, Effect, Lasts, TransactionRule, Work, WorkKind};
 pub use object::{Object, ObjectLock, Role};
 pub use script::{Context, Reading, Script, Span, SyntaxError};
 pub use unknown::{Assumption, Failure, Unknown};
@@ -36,11 +36,22 @@ use crate::document::Engine;
 
 /// What a statement does in that world.
 pub fn effect_of(act: &Act, state: &state::State<'_>) -> Effect {
-    let effect = match state.engine {
+    let mut effect = match state.engine {
         Engine::PostgreSql => postgres::effect(act, state),
         Engine::MySql | Engine::MariaDb => mysql::effect(act, state),
         Engine::Sqlite => sqlite::effect(act, state),
     };
+    // Nobody relies yet on a column that the text has just added.
+    effect.breaks.retain(|breakage| {
+        if let Breakage::DefaultChanged { table, column }
+        | Breakage::TypeChanged { table, column }
+        | Breakage::GenerationChanged { table, column } = breakage
+        {
+            !state.added_here(table, column)
+        } else {
+            true
+        }
+    });
     match effect.unknown.clone() {
         // Whatever else is known of it: nobody knows who waits for it, and how long.
         Some(why) => Effect {

@@ -1,6 +1,6 @@
-//! What MySQL and MariaDB do: the locks of their statements. MariaDB's are those that its 10.11 was
-//! seen to take (`tests/locks/mariadb.yaml`); MySQL's follow the manual of 8.0, 17.12.1 "Online DDL
-//! Operations".
+//! What MySQL and MariaDB do: the locks of their statements, as MariaDB 10.11 and MySQL 9.7 were seen
+//! to take them (`tests/locks/mariadb.yaml`, `tests/locks/mysql.yaml`); what older versions of MySQL do
+//! otherwise follows the manual of 8.0, 17.12.1 "Online DDL Operations".
 
 mod change;
 mod column;
@@ -257,6 +257,7 @@ pub(super) fn effect(act: &Act, state: &State<'_>) -> Effect {
             table,
             reads,
             bound,
+            given,
             calls,
             ..
         }
@@ -264,8 +265,12 @@ pub(super) fn effect(act: &Act, state: &State<'_>) -> Effect {
             table,
             reads,
             bound,
+            given,
             calls,
-        } => rows::change(table, reads, *bound, calls, state),
+        } => {
+            let bound = state.bound(table, reads, *bound, given);
+            rows::change(table, reads, bound, calls, state)
+        }
         Act::Select {
             reads,
             locks_rows,

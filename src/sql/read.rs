@@ -8,6 +8,8 @@ mod cut;
 mod functions;
 #[cfg(feature = "sql")]
 mod guard;
+#[cfg(feature = "sql")]
+mod key;
 mod mysql;
 mod own;
 #[cfg(feature = "sql")]

@@ -22,6 +22,7 @@ pub struct Parsed {
 }
 
 /// A transaction that is open.
+#[derive(Clone)]
 struct Open<'s> {
     first: usize,
     held: Vec<(usize, ObjectLock)>,
@@ -29,6 +30,8 @@ struct Open<'s> {
     before: State<'s>,
     /// Whether whoever runs the text began it.
     around: bool,
+    /// Whether SAVEPOINT began it.
+    by_savepoint: bool,
     /// What SET LOCAL set ends with it.
     timeouts: (Timeout, Timeout),
 }
@@ -41,12 +44,14 @@ impl<'s> Open<'s> {
             savepoints: Vec::new(),
             before: state.clone(),
             around,
+            by_savepoint: false,
             timeouts: (state.lock_timeout, state.statement_timeout),
         }
     }
 }
 
 /// Statements that are run in mind, one after the other.
+#[derive(Clone)]
 pub struct Simulation<'s> {
     state: State<'s>,
     open: Option<Open<'s>>,
@@ -163,6 +168,7 @@ impl<'s> Simulation<'s> {
         if let Act::Transaction(control) = &act {
             self.begin(at, control);
         }
+        self.autocommit(at, &act);
         // MySQL and MariaDB commit what is open before they change the catalogue.
         if effect.transaction == TransactionRule::Commits
             && self.open.as_ref().is_some_and(|open| !open.around)
@@ -228,6 +234,27 @@ impl<'s> Simulation<'s> {
         }
     }
 
+    /// MySQL and MariaDB: without `autocommit` whatever comes next begins a transaction.
+    fn autocommit(&mut self, at: usize, act: &Act) {
+        let Act::Set {
+            name,
+            value: Some(value),
+            ..
+        } = act
+        else {
+            return;
+        };
+        if name != "autocommit" || !self.state.engine.is_mysql_family() {
+            return;
+        }
+        let off = ["0", "off", "false"].contains(&value.to_lowercase().as_str());
+        if off && self.open.is_none() {
+            self.open = Some(Open::at(at, &self.state, false));
+        } else if !off && self.open.as_ref().is_some_and(|open| !open.around) {
+            self.close(at, TransactionEnd::Committed, false);
+        }
+    }
+
     /// VALIDATE reads the rows under the lock of the addition, where one transaction does both.
     fn validated_where_added(&mut self, at: usize, act: &Act, first: usize) {
         let Act::AlterTable { table, changes, .. } = act else {
@@ -267,6 +294,15 @@ impl<'s> Simulation<'s> {
             self.script.hazards.push(Hazard::Nesting { statement: at });
         } else if *control == Control::Begin {
             self.open = Some(Open::at(at, &self.state, false));
+        } else if matches!(control, Control::Savepoint { .. })
+            && self.state.engine == Engine::Sqlite
+            && self.open.is_none()
+        {
+            // SQLite begins a transaction there, which ends with the savepoint's release.
+            self.open = Some(Open {
+                by_savepoint: true,
+                ..Open::at(at, &self.state, false)
+            });
         }
     }
 
@@ -274,7 +310,14 @@ impl<'s> Simulation<'s> {
         match control {
             Control::Commit { chain } => self.close(at, TransactionEnd::Committed, *chain),
             Control::Rollback { chain } => self.close(at, TransactionEnd::RolledBack, *chain),
-            Control::Prepare => self.close(at, TransactionEnd::Open, false),
+            Control::Prepare => {
+                if let Some(open) = &self.open {
+                    self.script.hazards.push(Hazard::NeverEnded {
+                        statement: open.first,
+                    });
+                }
+                self.close(at, TransactionEnd::Open, false);
+            }
             Control::Savepoint { name } => {
                 if let Some(open) = &mut self.open {
                     open.savepoints
@@ -297,6 +340,9 @@ impl<'s> Simulation<'s> {
                     && let Some(place) = open.savepoints.iter().rposition(|(n, _, _)| n == name)
                 {
                     open.savepoints.truncate(place);
+                    if place == 0 && open.by_savepoint {
+                        self.close(at, TransactionEnd::Committed, false);
+                    }
                 }
             }
             Control::Begin | Control::Mode => {}

@@ -14,6 +14,23 @@ use crate::schema::TableName;
 
 /// What a statement does in that world.
 pub(super) fn effect(act: &Act, state: &State<'_>) -> Effect {
+    let calls = if let Act::Insert { calls, .. }
+    | Act::Update { calls, .. }
+    | Act::Delete { calls, .. }
+    | Act::Select { calls, .. } = act
+    {
+        calls.first()
+    } else {
+        None
+    };
+    let mut effect = known(act, state);
+    if let Some(name) = calls {
+        effect.unknown = Some(Unknown::Function { name: name.clone() });
+    }
+    effect
+}
+
+fn known(act: &Act, state: &State<'_>) -> Effect {
     match act {
         Act::CreateTable(new) => {
             if new.temporary {
@@ -194,10 +211,24 @@ pub(super) fn effect(act: &Act, state: &State<'_>) -> Effect {
             }
             effect
         }
-        Act::Update { table, bound, .. } | Act::Delete { table, bound, .. } => {
+        Act::Update {
+            table,
+            reads,
+            bound,
+            given,
+            ..
+        }
+        | Act::Delete {
+            table,
+            reads,
+            bound,
+            given,
+            ..
+        } => {
+            let bound = state.bound(table, reads, *bound, given);
             let mut effect = writes(Some(table));
-            effect.rows = Some(*bound);
-            if *bound != Bound::Batch {
+            effect.rows = Some(bound);
+            if bound != Bound::Batch {
                 grow(&mut effect, WorkKind::ChangeRows, table, state);
             }
             effect
@@ -219,6 +250,7 @@ pub(super) fn effect(act: &Act, state: &State<'_>) -> Effect {
             };
             for act in inner {
                 let other = self::effect(act, state);
+                effect.unknown = effect.unknown.or(other.unknown);
                 effect.locks.extend(other.locks);
                 effect.work.extend(other.work);
                 effect.blocks = other.blocks;

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::act::Volatility;
+use super::effect::Bound;
 use super::script::{Context, Timeout};
 use crate::document::Engine;
 use crate::schema::{Column, Constraint, Domain, Index, Schema, Stability, Table, TableName, View};
@@ -21,6 +22,12 @@ pub struct Known {
     pub whole: bool,
     /// Whether the text made it.
     pub made_here: bool,
+    /// Whether the text has put rows in.
+    pub filled: bool,
+    /// Columns that the text has added to it, and that no application uses yet.
+    pub added: Vec<String>,
+    /// MySQL and MariaDB: the character set of its texts that say none, where it is known.
+    pub charset: Option<String>,
 }
 
 /// See the module.
@@ -133,6 +140,53 @@ impl<'s> State<'s> {
     /// The column, as far as it is known.
     pub fn column(&self, table: &TableName, column: &str) -> Option<&Column> {
         self.table(table)?.column(column)
+    }
+
+    /// Whether the text made the table, and has put no rows in.
+    pub fn is_empty_here(&self, table: &TableName) -> bool {
+        let known = self.tables.get(table).and_then(Option::as_ref);
+        known.is_some_and(|known| known.made_here && !known.filled)
+    }
+
+    /// Whether the text added the column, and no application uses it yet.
+    pub fn added_here(&self, table: &TableName, column: &str) -> bool {
+        let known = self.tables.get(table).and_then(Option::as_ref);
+        known.is_some_and(|known| known.added.iter().any(|name| name == column))
+    }
+
+    /// The character set of the table's texts that say none, where it is known.
+    pub fn charset(&self, table: &TableName) -> Option<&str> {
+        let known = self.tables.get(table).and_then(Option::as_ref)?;
+        known.charset.as_deref()
+    }
+
+    /// How a change of rows is bounded: a row for each value where a key's values are given.
+    pub fn bound(
+        &self,
+        table: &TableName,
+        reads: &[TableName],
+        bound: Bound,
+        given: &[String],
+    ) -> Bound {
+        // Of two tables nobody knows whose column it is.
+        let Some(known) = self.table(table).filter(|_| reads.is_empty()) else {
+            return bound;
+        };
+        let is_given = |column: &String| {
+            given.iter().any(|name| {
+                name == column
+                    || (self.engine != Engine::PostgreSql && name.eq_ignore_ascii_case(column))
+            })
+        };
+        let all = |key: &[String]| !key.is_empty() && key.iter().all(is_given);
+        let unique = |index: &Index| {
+            index.unique && index.valid && index.predicate.is_none() && all(&index.columns)
+        };
+        if all(&known.primary_key) || known.indexes.iter().any(unique) {
+            Bound::Batch
+        } else {
+            bound
+        }
     }
 
     /// The constraint, as far as it is known.
@@ -249,7 +303,9 @@ impl<'s> State<'s> {
     /// Applications are deployed, and use the tables that the text has made.
     pub(super) fn deploy(&mut self) {
         for known in self.tables.values_mut().flatten() {
-            Arc::make_mut(known).made_here = false;
+            let known = Arc::make_mut(known);
+            known.made_here = false;
+            known.added.clear();
         }
     }
 
@@ -261,7 +317,7 @@ impl<'s> State<'s> {
                 Arc::new(Known {
                     table: table.clone(),
                     whole: true,
-                    made_here: false,
+                    ..Known::default()
                 })
             })
         });

@@ -40,6 +40,11 @@ pub enum Unknown {
         /// The words.
         words: String,
     },
+    /// Words that another server of the same family knows, and this one takes for a syntax error.
+    Elsewhere {
+        /// The words.
+        words: String,
+    },
     /// It cannot be parsed.
     Syntax,
     /// Nested so deep that it is not read.

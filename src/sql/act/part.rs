@@ -174,6 +174,8 @@ pub struct NewTable {
     pub no_data: bool,
     /// OF: a composite type.
     pub of_type: Option<TableName>,
+    /// MySQL and MariaDB: the character set of its texts that say none, in lower case.
+    pub charset: Option<String>,
 }
 
 impl NewTable {
@@ -195,6 +197,7 @@ impl NewTable {
             query: None,
             no_data: false,
             of_type: None,
+            charset: None,
         }
     }
 }

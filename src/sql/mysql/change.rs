@@ -4,7 +4,7 @@ use super::cost::{Cost, Keeps};
 use super::{column, lock_of, option, redefine};
 use crate::document::Engine;
 use crate::plan::Lock;
-use crate::schema::{Table, TableName};
+use crate::schema::{ConstraintKind, Table, TableName};
 use crate::sql::act::{Change, NewConstraint, NewIndex, Online, Shape};
 use crate::sql::breakage::Breakage;
 use crate::sql::effect::Effect;
@@ -85,13 +85,20 @@ pub(super) fn alter_table(
             matches!(change, Change::DropConstraint { .. } | Change::AddIndex(_))
         }),
     };
-    let cost = changes
+    let mut cost = changes
         .iter()
         .enumerate()
         .map(|(at, change)| of(change, subject).at(at))
         .reduce(Cost::and)
         .unwrap_or_else(Cost::instant);
-    let mut effect = cost.pinned(online).effect(table, state);
+    if let Some(more) = column::virtual_beside(changes, subject) {
+        cost = cost.and(more);
+    }
+    // Seen on MySQL: what is instant alone is done by a rebuild beside what is not.
+    if cost.reshapes && !subject.mariadb() && cost.method != super::Method::Instant {
+        cost = cost.and(Cost::rebuild());
+    }
+    let mut effect = cost.pinned(online, subject.mariadb()).effect(table, state);
     if state.is_absent(table) && state.is_live() {
         effect.fails.push(Failure::Missing {
             what: table.to_string(),
@@ -134,10 +141,19 @@ fn of(change: &Change, t: Subject<'_, '_>) -> Cost {
             })
         }
         Change::Redefine { column, to } => redefine::of(column, to, t),
-        Change::SetDefault { column, .. } => Cost::instant().breaking(Breakage::DefaultChanged {
-            table: table(),
-            column: column.clone(),
-        }),
+        Change::SetDefault { column, default } => {
+            let cost = Cost::instant().breaking(Breakage::DefaultChanged {
+                table: table(),
+                column: column.clone(),
+            });
+            if column::takes_no_literal(column, default, t) {
+                cost.failing(Failure::NotSupported {
+                    what: format!("a literal as the default of {column}"),
+                })
+            } else {
+                cost
+            }
+        }
         Change::DropDefault { column } => {
             // A column that may be NULL has NULL for its default.
             let nullable = t
@@ -156,7 +172,8 @@ fn of(change: &Change, t: Subject<'_, '_>) -> Cost {
                 })
             }
         }
-        Change::ColumnOptions { .. } | Change::AlterIndex { .. } => Cost::instant(),
+        Change::ColumnOptions { .. } => Cost::instant(),
+        Change::AlterIndex { .. } => Cost::catalogue(t.mariadb()),
         Change::AddConstraint(constraint) => add_constraint(constraint, t),
         Change::AddIndex(index) => add_index(index, t),
         Change::DropIndex { name, if_exists } => {
@@ -188,10 +205,21 @@ fn of(change: &Change, t: Subject<'_, '_>) -> Cost {
         Change::DropConstraint {
             name, if_exists, ..
         } => {
-            let known = t.state.is_whole(t.name) && t.state.constraint(t.name, name).is_none();
-            let cost = Cost::instant();
-            if known && *if_exists {
-                return cost;
+            let constraint = t.state.constraint(t.name, name);
+            if t.state.is_whole(t.name) && constraint.is_none() && *if_exists {
+                return Cost::instant();
+            }
+            let check = constraint.is_some_and(|c| c.kind == ConstraintKind::Check);
+            let mut cost = Cost::catalogue(t.mariadb() || check);
+            // MySQL takes the table that the key points to as well, for a moment.
+            let other = constraint.and_then(|c| c.references.clone());
+            if let Some(other) = other.filter(|_| !t.mariadb()) {
+                cost.others.push(lock_of(
+                    &other,
+                    Role::Referenced,
+                    Lock::MetadataExclusive,
+                    t.state,
+                ));
             }
             cost.breaking(Breakage::ConstraintGone {
                 table: table(),
@@ -311,11 +339,19 @@ pub(super) fn add_constraint(constraint: &NewConstraint, t: Subject<'_, '_>) -> 
                 let leads = |columns: &[String]| columns.first() == first;
                 leads(&k.primary_key) || k.indexes.iter().any(|i| leads(&i.columns))
             });
-            match (indexed, t.mariadb()) {
-                (true, true) => Cost::instant(),
-                (true, false) => Cost::new(super::Method::InPlace),
-                (false, _) => Cost::index(),
+            let mut cost = if indexed {
+                Cost::catalogue(t.mariadb())
+            } else {
+                Cost::index()
+            };
+            if let Shape::ForeignKey(key) = &constraint.shape
+                && !t.mariadb()
+            {
+                let lock = Lock::MetadataExclusive;
+                let other = lock_of(&key.table, Role::Referenced, lock, t.state);
+                cost.others.push(other);
             }
+            cost
         }
         Shape::ForeignKey(key) => {
             let mut cost = Cost::copy();
@@ -344,13 +380,18 @@ fn add_index(index: &NewIndex, t: Subject<'_, '_>) -> Cost {
             ..Cost::instant()
         };
     }
-    let by_expression = !t.mariadb() && index.columns.iter().any(|c| c.starts_with('('));
+    let by_expression = index.columns.iter().any(|c| c.starts_with('('));
     let cost = match index.method.as_deref() {
         // The first one of a table adds a hidden column to each row.
         Some("fulltext") if !t.has_fulltext() => {
             Cost::rebuild().and(Cost::index()).keeping(Keeps::Writers)
         }
         Some("fulltext" | "spatial" | "vector" | "rtree") => Cost::index().keeping(Keeps::Writers),
+        Some(_) | None if by_expression && t.mariadb() => {
+            Cost::index().failing(Failure::NotSupported {
+                what: "an index on an expression".to_owned(),
+            })
+        }
         // MySQL keeps the expression as a hidden column, which comes with the index.
         Some(_) | None if by_expression && index.unique => Cost::copy(),
         Some(_) | None if by_expression => Cost::index().keeping(Keeps::Writers),

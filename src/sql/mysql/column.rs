@@ -3,8 +3,9 @@
 use super::change::{Subject, add_constraint, rebuild};
 use super::cost::{Cost, Keeps, Method};
 use super::redefine;
+use crate::dialect::expression::is_plain_literal;
 use crate::schema::TableName;
-use crate::sql::act::{Generated, NewColumn, Shape, Volatility};
+use crate::sql::act::{Change, Default, Generated, NewColumn, NewIndex, Shape, Volatility};
 use crate::sql::breakage::Breakage;
 use crate::sql::unknown::Failure;
 
@@ -24,6 +25,14 @@ pub(super) fn add(column: &NewColumn, t: Subject<'_, '_>) -> Cost {
         rebuild(t).keeping(Keeps::Writers)
     } else if column.generated == Some(Generated::Stored) || virtual_behind {
         Cost::copy()
+    } else if !t.mariadb()
+        && column
+            .default
+            .as_ref()
+            .is_some_and(|d| is_expression(&d.sql))
+    {
+        // MySQL works out what stands in parentheses for each row, a constant too.
+        Cost::copy()
     } else if let Some(Volatility::Volatile | Volatility::Unknown { .. }) =
         column.default.as_ref().map(|d| &d.volatility)
     {
@@ -31,7 +40,11 @@ pub(super) fn add(column: &NewColumn, t: Subject<'_, '_>) -> Cost {
     } else if column.generated.is_some() {
         Cost::instant()
     } else if t.has_fulltext() {
-        rebuild(t)
+        if t.mariadb() {
+            rebuild(t)
+        } else {
+            Cost::copy()
+        }
     } else if t.since(if column.position.is_some() {
         80_029
     } else {
@@ -67,6 +80,77 @@ pub(super) fn add(column: &NewColumn, t: Subject<'_, '_>) -> Cost {
         });
     }
     cost
+}
+
+fn is_expression(default: &str) -> bool {
+    default.starts_with('(')
+}
+
+/// Whether MySQL refuses the default: texts, blobs, documents and places take expressions alone, and
+/// a literal in parentheses behind SET DEFAULT is none.
+pub(super) fn takes_no_literal(column: &str, default: &Default, t: Subject<'_, '_>) -> bool {
+    let known = t.table().and_then(|table| table.column(column));
+    let bare = default.sql.trim_matches(['(', ')']);
+    let long = known.is_some_and(|known| {
+        let written = redefine::definition(known).to_lowercase();
+        let base = written.split([' ', '(']).next().unwrap_or_default();
+        ["text", "blob"].iter().any(|end| base.ends_with(end))
+            || ["json", "geometry", "point"].contains(&base)
+    });
+    long && !t.mariadb() && !default.null && is_plain_literal(t.state.engine, bare)
+}
+
+/// What virtual columns that are added ask of what stands beside them, as MySQL 9.7 and MariaDB 10.11
+/// were seen to do it.
+pub(super) fn virtual_beside(changes: &[Change], t: Subject<'_, '_>) -> Option<Cost> {
+    let is_virtual = |column: &NewColumn| {
+        column
+            .generated
+            .is_some_and(|generated| generated != Generated::Stored)
+    };
+    let added: Vec<&NewColumn> = changes
+        .iter()
+        .filter_map(|change| {
+            if let Change::AddColumn { column, .. } = change {
+                is_virtual(column).then_some(column)
+            } else {
+                None
+            }
+        })
+        .collect();
+    if added.is_empty() {
+        return None;
+    }
+    if added.iter().any(|column| !column.constraints.is_empty()) {
+        return Some(Cost::copy());
+    }
+    let indexed = |index: &NewIndex| {
+        let mut columns = index.columns.iter();
+        columns.any(|name| added.iter().any(|c| c.name.eq_ignore_ascii_case(name)))
+    };
+    let mut worst = None;
+    for change in changes {
+        if let Change::AddIndex(index) = change {
+            if index.unique && indexed(index) {
+                return Some(Cost::copy());
+            }
+            if indexed(index) {
+                worst = Some(Cost::new(Method::InPlace).keeping(Keeps::Writers));
+            }
+            continue;
+        }
+        let goes_along = if let Change::AddColumn { column, .. } = change {
+            is_virtual(column) || !t.mariadb()
+        } else if matches!(change, Change::SetDefault { .. }) {
+            !t.mariadb()
+        } else {
+            matches!(change, Change::DropColumn { .. } | Change::DropIndex { .. })
+        };
+        if !goes_along {
+            return Some(Cost::copy());
+        }
+    }
+    worst
 }
 
 /// DROP COLUMN.

@@ -1,26 +1,26 @@
 //! What a change costs: the mildest way in which the server does it.
 
 use super::{MOMENT, commits, lock_of, work};
+use crate::document::Engine;
 use crate::plan::Lock;
 use crate::schema::TableName;
 use crate::sql::act::Online;
 use crate::sql::breakage::Breakage;
+pub(super) use crate::sql::effect::Algorithm as Method;
 use crate::sql::effect::{Blocks, Effect, Lasts, Work, WorkKind};
 use crate::sql::object::{ObjectLock, Role};
 use crate::sql::state::State;
 use crate::sql::unknown::{Assumption, Failure, Unknown};
 
-/// ALGORITHM, from the mildest on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Method {
-    /// In the catalogue alone.
-    Instant,
-    /// Without writing the table anew (MariaDB's word).
-    NoCopy,
-    /// By the storage engine.
-    InPlace,
-    /// Row by row into another table.
-    Copy,
+impl Method {
+    /// NOCOPY is a word of MariaDB's.
+    fn as_done_by(self, mariadb: bool) -> Self {
+        if self == Method::NoCopy && !mariadb {
+            Method::InPlace
+        } else {
+            self
+        }
+    }
 }
 
 /// LOCK: what goes on meanwhile.
@@ -78,6 +78,15 @@ impl Cost {
     /// In the catalogue, for a moment.
     pub(super) fn instant() -> Self {
         Self::new(Method::Instant)
+    }
+
+    /// In the catalogue, which MySQL calls INPLACE where it is the engine's part of it.
+    pub(super) fn catalogue(mariadb: bool) -> Self {
+        Self::new(if mariadb {
+            Method::Instant
+        } else {
+            Method::InPlace
+        })
     }
 
     /// In the catalogue, where a row's shape changes.
@@ -174,7 +183,16 @@ impl Cost {
     }
 
     /// As the statement asks for it. What the server refuses it does not do.
-    pub(super) fn pinned(mut self, online: &Online) -> Self {
+    pub(super) fn pinned(mut self, online: &Online, mariadb: bool) -> Self {
+        let instant = online.algorithm.as_deref() == Some("INSTANT");
+        let nocopy = online.algorithm.as_deref() == Some("NOCOPY");
+        if !mariadb && (nocopy || (instant && online.lock.is_some())) {
+            let what = match &online.lock {
+                Some(lock) => format!("ALGORITHM=INSTANT with LOCK={lock}"),
+                None => "ALGORITHM=NOCOPY".to_owned(),
+            };
+            return self.failing(Failure::NotSupported { what });
+        }
         let method = match online.algorithm.as_deref() {
             Some("INSTANT") => Some(Method::Instant),
             Some("NOCOPY") => Some(Method::NoCopy),
@@ -195,7 +213,7 @@ impl Cost {
                 self.keeps = self.keeps.max(Keeps::Writers);
                 self.method = Method::Copy;
                 self.work.push((WorkKind::Rewrite, None));
-            } else if method < self.method {
+            } else if method < self.method.as_done_by(mariadb) {
                 self = self.refused("ALGORITHM", online.algorithm.as_deref());
             }
         }
@@ -238,6 +256,7 @@ impl Cost {
         if self.nothing {
             return commits(Effect {
                 table: Some(table.clone()),
+                algorithm: Some(Method::Instant),
                 ..Effect::default()
             });
         }
@@ -298,6 +317,7 @@ impl Cost {
             } else {
                 Lasts::Moment
             },
+            algorithm: Some(self.method.as_done_by(state.engine == Engine::MariaDb)),
             breaks: self.breaks,
             assumed: self.assumed,
             fails: self.fails,

@@ -8,7 +8,18 @@ use crate::schema::TableName;
 use crate::sql::breakage::Breakage;
 use crate::sql::effect::WorkKind;
 use crate::sql::object::Role;
-use crate::sql::unknown::Assumption;
+use crate::sql::unknown::{Assumption, Failure};
+
+/// Storage engines that MySQL has not.
+const MARIADBS: [&str; 7] = [
+    "aria",
+    "columnstore",
+    "connect",
+    "mroonga",
+    "rocksdb",
+    "s3",
+    "spider",
+];
 
 pub(super) fn option(name: &str, value: &str, t: Subject<'_, '_>) -> Cost {
     match name {
@@ -20,6 +31,11 @@ pub(super) fn option(name: &str, value: &str, t: Subject<'_, '_>) -> Cost {
                 table: t.name.clone(),
             })
         }
+        "engine" if !t.mariadb() && MARIADBS.iter().any(|e| value.eq_ignore_ascii_case(e)) => {
+            Cost::copy().failing(Failure::NotSupported {
+                what: format!("ENGINE={value}"),
+            })
+        }
         "engine" => Cost {
             unpinned: true,
             ..Cost::copy()
@@ -27,7 +43,7 @@ pub(super) fn option(name: &str, value: &str, t: Subject<'_, '_>) -> Cost {
         "row_format" | "key_block_size" => rebuild(t),
         "encrypted" | "encryption_key_id" if t.mariadb() => rebuild(t),
         "comment" | "auto_increment" | "character set" | "collate" | "stats_persistent"
-        | "stats_auto_recalc" | "stats_sample_pages" => Cost::instant(),
+        | "stats_auto_recalc" | "stats_sample_pages" => Cost::catalogue(t.mariadb()),
         "page_compressed" | "page_compression_level" if t.mariadb() => Cost::instant(),
         "keys" => Cost::instant().keeping(Keeps::Everybody),
         "system versioning" if value == "drop" => rebuild(t).keeping(Keeps::Writers),

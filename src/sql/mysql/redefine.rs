@@ -68,19 +68,28 @@ pub(super) fn of(name: &str, to: &NewColumn, t: Subject<'_, '_>) -> Cost {
 
 fn compared(old: &Column, to: &NewColumn, t: Subject<'_, '_>) -> Cost {
     let engine = t.state.engine;
-    let before = Type::read(engine, &definition(old));
+    let mut before = Type::read(engine, &definition(old));
     let mut written = to.data_type.clone().unwrap_or_default();
     if let Some(collation) = &to.collation {
         written.push_str(" COLLATE ");
         written.push_str(collation);
     }
-    let after = Type::read(engine, &written);
+    let mut after = Type::read(engine, &written);
+    if let Some(charset) = t.state.charset(t.name) {
+        before.fill(charset);
+        after.fill(charset);
+    }
     let old_text = definition(old).to_lowercase();
     let stored = ["stored", "persistent"]
         .iter()
         .any(|w| old_text.contains(w));
-    let virtually = old.generated && !stored;
-    let mut cost = if to.generated == Some(Generated::Stored) || (stored && old.generated) {
+    let identity = t.table().is_some_and(|table| {
+        let mut sequences = table.attached.sequences.iter();
+        sequences.any(|s| s.column == old.name && s.identity.is_some())
+    });
+    let generated = old.generated && !identity;
+    let virtually = generated && !stored;
+    let mut cost = if to.generated == Some(Generated::Stored) || (stored && generated) {
         Cost::copy()
     } else if to.generated.is_some() && virtually && before == after {
         if t.mariadb() {
@@ -88,7 +97,7 @@ fn compared(old: &Column, to: &NewColumn, t: Subject<'_, '_>) -> Cost {
         } else {
             Cost::copy()
         }
-    } else if to.generated.is_some() != old.generated {
+    } else if to.generated.is_some() != generated {
         Cost::copy()
     } else {
         retyped(&before, &after, &old.name, t)
@@ -132,7 +141,12 @@ fn compared(old: &Column, to: &NewColumn, t: Subject<'_, '_>) -> Cost {
                         && crate::dialect::expression::mentions(engine, &definition(c), &old.name)
                 })
             });
-        cost = cost.and(if made_of_it {
+        // Without strict mode MySQL makes something of each NULL.
+        let lenient = matches!(
+            t.state.setting("sql_mode"),
+            Some(Some(mode)) if !mode.to_lowercase().contains("strict")
+        );
+        cost = cost.and(if made_of_it || (lenient && !nullable && !t.mariadb()) {
             Cost::copy()
         } else {
             Cost::rebuild()
@@ -144,7 +158,8 @@ fn compared(old: &Column, to: &NewColumn, t: Subject<'_, '_>) -> Cost {
             });
         }
     }
-    if to.identity && !old_text.contains("auto_increment") {
+    let numbered = identity || old_text.contains("auto_increment");
+    if to.identity != numbered && (to.identity || !t.mariadb()) {
         cost = cost.and(Cost::copy());
     }
     let default = |sql: &str| sql.trim_matches(['\'', '"']).to_lowercase();
@@ -237,13 +252,13 @@ fn retyped(before: &Type, after: &Type, column: &str, t: Subject<'_, '_>) -> Cos
         }
         _ => false,
     };
-    if !charset || !t.mariadb() {
+    if !charset {
         return Cost::copy();
     }
-    if t.indexed(column) {
-        Cost::index()
-    } else {
-        free
+    match (t.indexed(column), t.mariadb()) {
+        (true, true) => Cost::index(),
+        (true, false) => Cost::copy(),
+        (false, _) => free,
     }
 }
 
@@ -324,6 +339,23 @@ impl Type {
             unsigned: tokens.iter().any(|t| t.is("unsigned")),
             charset: value(&["character", "set"]).or_else(|| value(&["charset"])),
             collation: value(&["collate"]),
+        }
+    }
+
+    /// A text without a character set has its table's.
+    fn fill(&mut self, charset: &str) {
+        let texts = [
+            "varchar",
+            "char",
+            "text",
+            "tinytext",
+            "mediumtext",
+            "longtext",
+        ];
+        if self.charset.is_none() && texts.contains(&self.base.as_str()) {
+            let collation = self.collation.as_deref();
+            let own = collation.and_then(|c| c.split('_').next());
+            self.charset = Some(own.unwrap_or(charset).to_owned());
         }
     }
 

@@ -31,6 +31,8 @@ pub(super) fn insert(
         effect.lasts = Lasts::Grows;
         let others: Vec<TableName> = reads.iter().filter(|r| *r != table).cloned().collect();
         read(&mut effect, &others, state);
+    } else {
+        lock_reads(&mut effect, reads, state);
     }
     effect
 }

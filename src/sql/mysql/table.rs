@@ -1,10 +1,13 @@
 //! Tables that are made, dropped and renamed.
 
-use super::{brief, commits, gone, rows};
+use super::{MOMENT, brief, commits, gone, lock_of, rows};
+use crate::document::Engine;
+use crate::plan::Lock;
 use crate::schema::TableName;
-use crate::sql::act::NewTable;
+use crate::sql::act::{NewTable, Shape};
 use crate::sql::breakage::Breakage;
 use crate::sql::effect::Effect;
+use crate::sql::object::Role;
 use crate::sql::state::State;
 use crate::sql::unknown::Failure;
 
@@ -58,6 +61,23 @@ pub(super) fn create(new: &NewTable, state: &State<'_>) -> Effect {
     if new.temporary {
         return effect;
     }
+    // MySQL takes the tables that keys point to for a moment; MariaDB does not.
+    if state.engine == Engine::MySql {
+        let inline = new.columns.iter().flat_map(|column| &column.constraints);
+        let inline = inline.filter(|_| state.version >= 90_000);
+        for constraint in new.constraints.iter().chain(inline) {
+            if let Shape::ForeignKey(key) = &constraint.shape
+                && key.table != new.name
+            {
+                let lock = Lock::MetadataExclusive;
+                let other = lock_of(&key.table, Role::Referenced, lock, state);
+                if !other.made_here {
+                    effect.blocks = MOMENT;
+                }
+                effect.locks.push(other);
+            }
+        }
+    }
     commits(effect)
 }
 
@@ -89,8 +109,10 @@ pub(super) fn rename(pairs: &[(TableName, TableName)], state: &State<'_>) -> Eff
     let tables: Vec<TableName> = pairs.iter().map(|(from, _)| from.clone()).collect();
     let mut effect = brief(&tables, state);
     for (from, to) in pairs {
-        // Another table takes the name in the same moment.
-        let taken = pairs.iter().any(|(_, other)| other == from);
+        // Another table takes the name in the same moment: with rows in it, as far as is known.
+        let taken = pairs
+            .iter()
+            .any(|(new, other)| other == from && !state.is_empty_here(new));
         if !taken {
             let breakage = Breakage::TableGone {
                 table: from.clone(),

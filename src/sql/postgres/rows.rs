@@ -37,20 +37,24 @@ pub(super) fn say(b: &mut Build<'_, '_>, act: &Act) {
         columns,
         reads,
         bound,
+        given,
         calls,
     } = act
     {
-        change(b, table, reads, *bound);
+        let bound = b.state.bound(table, reads, *bound, given);
+        change(b, table, reads, bound);
         foreign_keys(b, table, Some(columns));
         called(b, calls);
     } else if let Act::Delete {
         table,
         reads,
         bound,
+        given,
         calls,
     } = act
     {
-        change(b, table, reads, *bound);
+        let bound = b.state.bound(table, reads, *bound, given);
+        change(b, table, reads, bound);
         called(b, calls);
     } else if let Act::Merge {
         table,

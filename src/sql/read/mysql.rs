@@ -4,6 +4,7 @@
 mod alter;
 mod create;
 mod drop;
+mod foreign;
 
 use super::column;
 use super::cursor::Cursor;
@@ -29,6 +30,9 @@ pub(super) fn parse(engine: Engine, text: &str) -> Parsed {
 pub(super) fn statement(c: Cursor<'_, '_>) -> Act {
     if let Some(act) = conditional(c) {
         return act;
+    }
+    if let Some(words) = foreign::words(c) {
+        return Act::Unknown(Unknown::Elsewhere { words });
     }
     let mut rest = c;
     act(&mut rest).unwrap_or_else(|| unknown(&c))
@@ -103,6 +107,17 @@ fn act(c: &mut Cursor<'_, '_>) -> Option<Act> {
             .then_some(Act::Session { word: "show" });
     }
     if c.take(&["explain"]) {
+        // ANALYZE runs the statement.
+        if c.take(&["analyze"]) {
+            if c.take(&["format"]) {
+                c.symbol("=");
+                c.skip(1);
+            }
+            return act(c).map(|inner| Act::Explain {
+                analyze: true,
+                inner: Box::new(inner),
+            });
+        }
         return Some(Act::Session { word: "explain" });
     }
     if c.take(&["create"]) {
@@ -252,6 +267,8 @@ fn set(c: &mut Cursor<'_, '_>) -> Act {
                 "foreign_key_checks",
                 "unique_checks",
                 "max_statement_time",
+                "sql_log_bin",
+                "autocommit",
             ]
             .contains(&name.as_str())
         })
@@ -268,9 +285,12 @@ fn set(c: &mut Cursor<'_, '_>) -> Act {
     item.symbol("=");
     let value = item.words();
     let value = value.trim_matches(['\'', '"']).to_owned();
-    if global {
-        return Act::Session { word: "set" };
-    }
+    // For everybody, and not for this session.
+    let name = if global {
+        format!("global {name}")
+    } else {
+        name
+    };
     Act::Set {
         name,
         value: (!value.eq_ignore_ascii_case("default")).then_some(value),

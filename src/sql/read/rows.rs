@@ -1,8 +1,10 @@
 //! Queries and what changes rows, on MySQL, MariaDB and SQLite, by sqlparser.
 
+mod bound;
+
 use sqlparser::ast::{
-    AssignmentTarget, BinaryOperator, Delete, Expr, FromTable, Insert, LimitClause, ObjectName,
-    Query, SetExpr, Statement, TableFactor, TableObject, TableWithJoins, Update,
+    AssignmentTarget, Delete, FromTable, Insert, LimitClause, ObjectName, Query, SetExpr,
+    Statement, TableFactor, TableObject, TableWithJoins, Update,
 };
 use sqlparser::dialect::{Dialect, MySqlDialect, SQLiteDialect};
 use sqlparser::parser::Parser;
@@ -42,7 +44,7 @@ pub(super) fn act(c: Cursor<'_, '_>) -> Act {
     {
         read.tokens = c.tokens.get(..head).unwrap_or_default();
     }
-    let text = read.words();
+    let text = comparable(read);
     let dialect: &dyn Dialect = match c.engine {
         Engine::Sqlite => &SQLiteDialect {},
         Engine::PostgreSql | Engine::MySql | Engine::MariaDb => &MySqlDialect {},
@@ -56,6 +58,32 @@ pub(super) fn act(c: Cursor<'_, '_>) -> Act {
         Ok([statement]) => reader.statement(statement),
         Ok(_) | Err(_) => reader.by_words(),
     }
+}
+
+/// The statement's text. SQLite compares any two values by IS, which the parser knows for NULL and
+/// the truths alone: these become signs of the same length.
+fn comparable(c: Cursor<'_, '_>) -> String {
+    let mut text = c.words();
+    let Some(base) = c.tokens.first().map(|t| t.start) else {
+        return text;
+    };
+    if c.engine != Engine::Sqlite {
+        return text;
+    }
+    for (at, token) in c.tokens.iter().enumerate().filter(|(_, t)| t.is("is")) {
+        let not = c.tokens.get(at + 1).filter(|t| t.is("not"));
+        let value = c.tokens.get(at + 1 + usize::from(not.is_some()));
+        let known = ["null", "true", "false", "distinct", "unknown"];
+        if value.is_none_or(|t| known.iter().any(|word| t.is(word))) {
+            continue;
+        }
+        let sign = if not.is_some() { "<>" } else { "= " };
+        text.replace_range(token.start - base..token.end() - base, sign);
+        if let Some(not) = not {
+            text.replace_range(not.start - base..not.end() - base, "   ");
+        }
+    }
+    text
 }
 
 /// INSERT ... VALUES, which dumps make of any length, and which nothing but its head matters of.
@@ -128,14 +156,8 @@ impl Reader<'_, '_, '_> {
         self.within(&query.body, &mut inner);
         let reads = self.reads(None);
         let locks = !query.locks.is_empty() || self.c.has(&["lock", "in", "share", "mode"]);
-        let limited = limit(query.limit_clause.as_ref())
-            || query.body.as_select().is_some_and(|s| {
-                s.selection
-                    .as_ref()
-                    .is_some_and(|e| bound(e) == Bound::Batch)
-            });
         Act::Select {
-            bounded: reads.is_empty() || limited,
+            bounded: reads.is_empty() || is_bounded(query),
             locks_rows: if locks { reads.clone() } else { Vec::new() },
             reads,
             inner,
@@ -163,7 +185,7 @@ impl Reader<'_, '_, '_> {
         let from_query = insert
             .source
             .as_ref()
-            .is_some_and(|q| !matches!(*q.body, SetExpr::Values(_)));
+            .is_some_and(|q| !matches!(*q.body, SetExpr::Values(_)) && !is_bounded(q));
         let columns: Vec<String> = insert
             .columns
             .iter()
@@ -197,7 +219,8 @@ impl Reader<'_, '_, '_> {
         Act::Update {
             columns,
             reads: self.reads(Some(&table)),
-            bound: of_change(update.selection.as_ref(), update.limit.is_some()),
+            bound: bound::of_change(update.selection.as_ref(), update.limit.is_some(), &table),
+            given: bound::given(update.selection.as_ref()),
             calls: self.calls(),
             table,
         }
@@ -225,7 +248,8 @@ impl Reader<'_, '_, '_> {
         };
         Act::Delete {
             reads: self.reads(Some(&table)),
-            bound: of_change(delete.selection.as_ref(), delete.limit.is_some()),
+            bound: bound::of_change(delete.selection.as_ref(), delete.limit.is_some(), &table),
+            given: bound::given(delete.selection.as_ref()),
             calls: self.calls(),
             table,
         }
@@ -237,6 +261,15 @@ impl Reader<'_, '_, '_> {
             words: self.c.first_words(),
         })
     }
+}
+
+/// Whether a query looks at a handful of rows.
+fn is_bounded(query: &Query) -> bool {
+    limit(query.limit_clause.as_ref())
+        || query.body.as_select().is_some_and(|s| {
+            let condition = s.selection.as_ref();
+            condition.is_some_and(|e| bound::of(e, None) == Bound::Batch)
+        })
 }
 
 fn limit(clause: Option<&LimitClause>) -> bool {
@@ -265,123 +298,5 @@ fn first(engine: Engine, from: &TableWithJoins) -> Option<TableName> {
         table(engine, name)
     } else {
         None
-    }
-}
-
-fn of_change(condition: Option<&Expr>, limited: bool) -> Bound {
-    match condition {
-        _ if limited => Bound::Batch,
-        Some(condition) => bound(condition),
-        None => Bound::Everything,
-    }
-}
-
-/// How many rows a condition may hold for: few where it gives a key's values, or both ends of a
-/// range of them.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the parser's enums, of which new kinds say nothing of a key"
-)]
-fn bound(condition: &Expr) -> Bound {
-    let mut rest = vec![condition];
-    let (mut lower, mut upper, mut always) = (false, false, true);
-    while let Some(expr) = rest.pop() {
-        if let Expr::Nested(inner) = expr {
-            rest.push(inner);
-            continue;
-        }
-        if let Expr::BinaryOp {
-            left,
-            op: BinaryOperator::And,
-            right,
-        } = expr
-        {
-            rest.extend([left.as_ref(), right.as_ref()]);
-            continue;
-        }
-        let text = expr.to_string().to_lowercase();
-        match text.as_str() {
-            "true" | "1" | "1 = 1" => continue,
-            "false" | "0" | "1 = 0" | "0 = 1" => return Bound::Batch,
-            _ => always = false,
-        }
-        match expr {
-            Expr::BinaryOp { left, op, right } if is_key(left) && is_value(right) => match op {
-                BinaryOperator::Eq => return Bound::Batch,
-                BinaryOperator::Gt | BinaryOperator::GtEq => lower = true,
-                BinaryOperator::Lt | BinaryOperator::LtEq => upper = true,
-                _ => {}
-            },
-            Expr::Between {
-                expr,
-                negated: false,
-                ..
-            } if is_key(expr) => return Bound::Batch,
-            Expr::InList {
-                expr,
-                negated: false,
-                ..
-            } if is_key(expr) => return Bound::Batch,
-            Expr::InSubquery {
-                subquery,
-                negated: false,
-                ..
-            } if limited(subquery) => return Bound::Batch,
-            _ => {}
-        }
-    }
-    if lower && upper {
-        Bound::Batch
-    } else if always {
-        Bound::Everything
-    } else {
-        Bound::Condition
-    }
-}
-
-/// Whether it gives no more rows than it says: MySQL wants such a query within another one.
-fn limited(query: &Query) -> bool {
-    limit(query.limit_clause.as_ref())
-        || query.body.as_select().is_some_and(|select| {
-            let [only] = select.from.as_slice() else {
-                return false;
-            };
-            matches!(&only.relation, TableFactor::Derived { subquery, .. }
-                if only.joins.is_empty() && limited(subquery))
-        })
-}
-
-/// A column that by its name is a key.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the parser's enums, of which new kinds say nothing of a key"
-)]
-fn is_key(expr: &Expr) -> bool {
-    let name = match expr {
-        Expr::Nested(inner) => return is_key(inner),
-        Expr::Identifier(ident) => &ident.value,
-        Expr::CompoundIdentifier(parts) => match parts.last() {
-            Some(last) => &last.value,
-            None => return false,
-        },
-        _ => return false,
-    };
-    ["id", "rowid", "_rowid_", "uuid", "guid", "pk"]
-        .iter()
-        .any(|key| name.eq_ignore_ascii_case(key))
-}
-
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the parser's enums, of which new kinds say nothing of a key"
-)]
-fn is_value(expr: &Expr) -> bool {
-    match expr {
-        Expr::Value(_) => true,
-        Expr::UnaryOp { expr, .. } => is_value(expr),
-        Expr::Nested(inner) => is_value(inner),
-        // `@last`, and what a client fills in.
-        Expr::Identifier(ident) => ident.value.starts_with(['@', ':', '?', '$']),
-        _ => false,
     }
 }

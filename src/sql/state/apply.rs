@@ -114,6 +114,12 @@ impl State<'_> {
             } => {
                 self.functions.insert(name.clone(), volatility.clone());
             }
+            Act::Insert { table, .. }
+            | Act::Copy {
+                table: Some(table),
+                writes: true,
+                ..
+            } if self.tables.contains_key(table) => self.edit(table).filled = true,
             Act::Set { name, value, .. } => self.set(name, value.as_deref()),
             Act::Reset { name: Some(name) } => self.set(name, None),
             Act::Reset { name: None } => {
@@ -156,12 +162,12 @@ impl State<'_> {
             | Act::Analyze { .. }
             | Act::ClusterTable { .. }
             | Act::Repack { .. }
-            | Act::Insert { .. }
             | Act::Update { .. }
             | Act::Delete { .. }
             | Act::Merge { .. }
             | Act::Select { .. }
             | Act::Copy { .. }
+            | Act::Insert { .. }
             | Act::Transaction(_)
             | Act::Session { .. }
             | Act::Unknown(_) => {}
@@ -191,6 +197,9 @@ impl State<'_> {
             table,
             whole,
             made_here: true,
+            filled: new.query.is_some() && !new.no_data,
+            charset: new.charset.clone(),
+            ..Known::default()
         };
         self.tables.insert(new.name.clone(), Some(Arc::new(made)));
         for column in &new.columns {

@@ -1,6 +1,7 @@
 //! ALTER of MySQL and MariaDB.
 
 use super::{algorithm, object};
+use crate::document::Engine;
 use crate::sql::act::{Act, Change, Online, Verb};
 use crate::sql::read::column::{self, Item};
 use crate::sql::read::cursor::Cursor;
@@ -192,8 +193,13 @@ fn one(c: &mut Cursor<'_, '_>) -> Option<Change> {
 fn alter(c: &mut Cursor<'_, '_>) -> Option<Change> {
     if c.any(&["index", "key"]).is_some() {
         let name = c.name()?;
-        c.take(&["not"]);
-        c.any(&["ignored", "visible", "invisible"])?;
+        let known: &[&str] = if c.engine == Engine::MariaDb {
+            c.take(&["not"]);
+            &["ignored"]
+        } else {
+            &["visible", "invisible"]
+        };
+        c.any(known)?;
         return Some(Change::AlterIndex { name });
     }
     if c.any(&["constraint", "check"]).is_some() {

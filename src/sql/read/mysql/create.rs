@@ -1,6 +1,7 @@
 //! CREATE of MySQL and MariaDB, and CREATE TABLE of SQLite.
 
 use super::{object, online};
+use crate::dialect::lexer::Kind;
 use crate::dialect::reads;
 use crate::sql::act::{Act, Attachment, NewIndex, NewTable, Verb, Volatility};
 use crate::sql::read::column::{self, Item};
@@ -145,6 +146,7 @@ pub(in crate::sql::read) fn create_table(
             }
         }
     }
+    table.charset = charset(c);
     table.partitioned = c.has(&["partition", "by"]);
     if let Some(at) = c
         .tokens
@@ -159,12 +161,37 @@ pub(in crate::sql::read) fn create_table(
             table.query = query(&rest);
         }
     }
-    // Nothing of what the query reads is put in.
+    // Nothing of what the query reads is put in, or a handful of it.
     let end = c.tokens.len().saturating_sub(2);
-    table.no_data = c.tokens.get(end..).is_some_and(
-        |last| matches!(last, [condition, never] if condition.is("where") && never.is("false")),
-    );
+    if let Some([word, value]) = c.tokens.get(end..) {
+        let few = word.is("limit") && value.kind == Kind::Number;
+        table.no_data =
+            (word.is("where") && value.is("false")) || (few && value.text.trim() == "0");
+        if few && table.query.is_some() {
+            table.query = Some(Vec::new());
+        }
+    }
     Some(table)
+}
+
+/// The character set that a table's options give its columns, by its name or by a collation's.
+fn charset(c: &Cursor<'_, '_>) -> Option<String> {
+    let mut collation = None;
+    let mut rest = *c;
+    while !rest.done() {
+        if rest.take(&["charset"]) || rest.take(&["character", "set"]) {
+            rest.symbol("=");
+            return rest.name().map(|name| name.to_lowercase());
+        }
+        if rest.take(&["collate"]) {
+            rest.symbol("=");
+            collation = rest.name();
+        } else {
+            rest.skip(1);
+        }
+    }
+    let collation = collation?.to_lowercase();
+    collation.split('_').next().map(str::to_owned)
 }
 
 fn create_item(item: Cursor<'_, '_>, table: &mut NewTable) -> Option<()> {

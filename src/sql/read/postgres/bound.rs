@@ -6,10 +6,7 @@ use squawk_syntax::ast::{self, AstNode};
 use super::tree;
 use crate::schema::TableName;
 use crate::sql::effect::Bound;
-
-/// As many rows as a batch may have. A range that begins at the least key holds no more than its
-/// end says.
-const BATCH: u64 = 10_000;
+use crate::sql::read::key::{self, BATCH};
 
 /// UPDATE and DELETE.
 pub(super) fn of_change(node: &SyntaxNode, table: &TableName) -> Bound {
@@ -30,6 +27,29 @@ pub(super) fn of_change(node: &SyntaxNode, table: &TableName) -> Bound {
 pub(super) fn of_query(node: &SyntaxNode) -> bool {
     tree::kid::<ast::LimitClause>(node).is_some()
         || condition(node).is_some_and(|c| of_condition(&c, None) == Bound::Batch)
+}
+
+/// The columns for which its condition gives a value, or a list of them.
+pub(super) fn given(node: &SyntaxNode) -> Vec<String> {
+    let mut parts = Vec::new();
+    if let Some(condition) = condition(node) {
+        conjuncts(condition, &mut parts);
+    }
+    parts
+        .iter()
+        .filter_map(|part| {
+            let mut sides = tree::kids::<ast::Expr>(part).map(|e| e.syntax().clone());
+            let (left, right) = (sides.next()?, sides.next()?);
+            let operator = operator(part);
+            let found = match operator.as_str() {
+                "=" if fixed(&right) || one_of(&right) => &left,
+                "=" if fixed(&left) => &right,
+                "IN" if listed(&right) => &left,
+                _ => return None,
+            };
+            column_of(found)
+        })
+        .collect()
 }
 
 fn condition(node: &SyntaxNode) -> Option<SyntaxNode> {
@@ -167,62 +187,14 @@ fn column_of(node: &SyntaxNode) -> Option<String> {
     }
 }
 
-/// Whether one value of a column stands in one row or a few, by its name: what people look rows up
-/// by. What tells groups of rows apart (a status, a tenant) is not among them.
+/// Whether one value of the column that it is stands in one row or a few, by its name.
 fn tells_rows_apart(node: &SyntaxNode) -> bool {
-    const LOOKED_UP_BY: [&str; 14] = [
-        "code",
-        "email",
-        "handle",
-        "key",
-        "login",
-        "name",
-        "number",
-        "sku",
-        "slug",
-        "token",
-        "username",
-        "version",
-        "version_num",
-        "domain",
-    ];
-    const GROUPS: [&str; 14] = [
-        "account_id",
-        "category_id",
-        "company_id",
-        "country_id",
-        "group_id",
-        "org_id",
-        "organisation_id",
-        "organization_id",
-        "project_id",
-        "shop_id",
-        "status_id",
-        "store_id",
-        "tenant_id",
-        "type_id",
-    ];
-    let Some(column) = column_of(node) else {
-        return false;
-    };
-    let column = column.as_str();
-    let ends = ["_id", "_uuid", "_key", "_token", "_email", "_slug"];
-    LOOKED_UP_BY.contains(&column)
-        || (ends.iter().any(|end| column.ends_with(end)) && !GROUPS.contains(&column))
+    column_of(node).is_some_and(|column| key::tells_rows_apart(&column))
 }
 
-/// Whether a column is the key by its name: nothing else is known here.
+/// Whether it is the key by its name.
 fn is_key(node: &SyntaxNode, table: Option<&TableName>) -> bool {
-    let Some(column) = column_of(node) else {
-        return false;
-    };
-    if ["id", "uuid", "guid", "pk", "ctid"].contains(&column.as_str()) {
-        return true;
-    }
-    table.is_some_and(|table| {
-        let one = table.name.strip_suffix('s').unwrap_or(&table.name);
-        column == format!("{one}_id") || column == format!("{}_id", table.name)
-    })
+    column_of(node).is_some_and(|column| key::is_key(&column, table))
 }
 
 /// A value that is one for the statement: no column, no query.

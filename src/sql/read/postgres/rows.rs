@@ -121,6 +121,7 @@ pub(super) fn insert(node: &SyntaxNode) -> Act {
     let from_query = source.is_some_and(|source| {
         !ast::DefaultValues::can_cast(source.syntax().kind())
             && !tree::says(source.syntax(), VALUES_KW)
+            && !bound::of_query(source.syntax())
     });
     let act = Act::Insert {
         columns: tree::kid::<ast::ColumnTargetList>(node).map(|list| tree::columns(list.syntax())),
@@ -146,6 +147,7 @@ pub(super) fn update(node: &SyntaxNode) -> Act {
         columns,
         reads: reads(node),
         bound: bound::of_change(node, &table),
+        given: bound::given(node),
         calls: expression::unknown_calls(node),
         table,
     };
@@ -160,6 +162,7 @@ pub(super) fn delete(node: &SyntaxNode) -> Act {
     let act = Act::Delete {
         reads: reads(node),
         bound: bound::of_change(node, &table),
+        given: bound::given(node),
         calls: expression::unknown_calls(node),
         table,
     };

@@ -152,7 +152,7 @@ pub(super) fn act(statement: &Stmt) -> Act {
                 .next()
                 .map(|t| tree::qualified(t.syntax())),
             concurrently: tree::kid::<ast::OptionItemList>(node)
-                .is_some_and(|list| tree::words(list.syntax()).contains(&"CONCURRENTLY".into())),
+                .is_some_and(|list| tree::switched_on(list.syntax(), "CONCURRENTLY")),
         },
         Stmt::Insert(_) => rows::insert(node),
         Stmt::Update(_) => rows::update(node),
@@ -359,7 +359,7 @@ fn reindex(node: &SyntaxNode) -> Act {
         return Act::Unknown(Unknown::Syntax);
     };
     let option = tree::kid::<ast::ReindexOptionList>(node)
-        .is_some_and(|list| tree::words(list.syntax()).contains(&"CONCURRENTLY".into()));
+        .is_some_and(|list| tree::switched_on(list.syntax(), "CONCURRENTLY"));
     Act::Reindex {
         scope,
         concurrently: option || tree::says(inner, CONCURRENTLY_KW),

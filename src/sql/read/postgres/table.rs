@@ -374,13 +374,6 @@ pub(super) fn full(node: &SyntaxNode) -> bool {
     if tree::says(node, FULL_KW) {
         return true;
     }
-    tree::kid::<ast::VacuumOptionList>(node).is_some_and(|list| {
-        tree::kids::<ast::VacuumOption>(list.syntax()).any(|option| {
-            let words = tree::words(option.syntax());
-            words.first().is_some_and(|w| w == "FULL")
-                && !words.get(1).is_some_and(|w| {
-                    ["FALSE", "OFF", "0", "'FALSE'", "'OFF'"].contains(&w.as_str())
-                })
-        })
-    })
+    tree::kid::<ast::VacuumOptionList>(node)
+        .is_some_and(|list| tree::switched_on(list.syntax(), "FULL"))
 }

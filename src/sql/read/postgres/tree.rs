@@ -46,6 +46,20 @@ pub(super) fn words(node: &SyntaxNode) -> Vec<String> {
         .collect()
 }
 
+/// Whether an option stands in a list of them, in upper case, and is not switched off there.
+pub(super) fn switched_on(list: &SyntaxNode, option: &str) -> bool {
+    let words = words(list);
+    words
+        .iter()
+        .position(|word| word == option)
+        .is_some_and(|at| {
+            !words.get(at + 1).is_some_and(|value| {
+                let value = value.trim_matches('\'');
+                ["FALSE", "OFF", "0", "NO"].contains(&value)
+            })
+        })
+}
+
 /// The first words of a node, as they are written.
 pub(super) fn opening(node: &SyntaxNode) -> String {
     let words: Vec<String> = node

@@ -27,6 +27,7 @@ impl State<'_> {
                 let there = self.column(table, &column.name).is_some();
                 if !(there && *if_not_exists) {
                     self.put_column(table, column);
+                    self.edit(table).added.push(column.name.clone());
                 }
             }
             Change::DropColumn { column, .. } => self.drop_column(table, column),
@@ -116,6 +117,14 @@ impl State<'_> {
                     known.table.default_partition = None;
                 }
             }
+            Change::TableOption { name, value } if name == "convert to" => {
+                let charset = value.split(' ').next().map(str::to_lowercase);
+                self.edit(table).charset = charset;
+            }
+            // The columns that are there keep theirs, which nothing tells from now on.
+            Change::TableOption { name, .. } if name == "character set" || name == "collate" => {
+                self.edit(table).charset = None;
+            }
             Change::SetIdentity { .. }
             | Change::SetExpression { .. }
             | Change::ColumnOptions { .. }
@@ -192,6 +201,7 @@ impl State<'_> {
             }
         }
         rename(&mut known.table.primary_key);
+        rename(&mut known.added);
         for constraint in &mut known.table.constraints {
             rename(&mut constraint.columns);
             // The definition is searched for names: let the new one be found.
