@@ -362,9 +362,9 @@ pub fn findings_of_text(text: &Text<'_>) -> Vec<Finding> {
             && text::is_perhaps_new(text, number)
         {
             finding.severity = Severity::Warning;
-            finding.message.push_str(
-                "; only if it was there before CREATE ... IF NOT EXISTS, and has rows",
-            );
+            finding
+                .message
+                .push_str("; only if it was there before CREATE ... IF NOT EXISTS, and has rows");
         }
     }
     out.retain(|finding| !table_rebuild::spares(text, finding));
