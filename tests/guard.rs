@@ -28,6 +28,9 @@ fn ready() -> GuardFacts {
         backup: BackupNeed::Destroys,
         backup_obstacle: None,
         backup_waived: false,
+        in_use: Vec::new(),
+        quiet_left_ms: 0,
+        use_accepted: false,
         drift: None,
         another_run: None,
         execution: Some(ExecutionState::Waiting),
@@ -208,6 +211,25 @@ fn what_needs_a_backup_goes_by_the_policy_and_the_phase() {
 }
 
 #[test]
+fn nobody_uses_what_the_phase_takes_away() {
+    let by = || vec!["applications still write users.name: 3 times".to_owned()];
+    person(|f| f.in_use = by(), Reason::InUse { by: by() });
+    let mut facts = ready();
+    facts.in_use = by();
+    facts.quiet_left_ms = 5;
+    facts.use_accepted = true;
+    assert!(
+        guard(&facts).may_start(),
+        "somebody took it upon themselves"
+    );
+}
+
+#[test]
+fn what_the_phase_takes_away_was_quiet_for_long_enough() {
+    time(|f| f.quiet_left_ms = 1, Reason::NotQuiet { left_ms: 1 });
+}
+
+#[test]
 fn tables_are_as_the_plan_expects() {
     person(
         |f| f.drift = Some("users has a column more".to_owned()),
@@ -288,6 +310,8 @@ fn every_reason_is_said_at_once_and_in_words() {
         previous: Some(PhaseState::RolledBack),
         worst_finding: Some(Severity::Error),
         backup_obstacle: Some("pg_dump is not on this machine".to_owned()),
+        in_use: vec!["applications still write users.name: 3 times".to_owned()],
+        quiet_left_ms: 90_000,
         drift: Some("users.name is gone".to_owned()),
         another_run: Some("0192 on shop".to_owned()),
         execution: Some(ExecutionState::Cancelled),

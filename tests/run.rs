@@ -318,6 +318,10 @@ fn the_table_of_transitions() {
                 before: 1,
                 by: String::new(),
             },
+            EventKind::GoSaid {
+                phase: 1,
+                by: String::new(),
+            },
             EventKind::Restored {
                 snapshot: String::new(),
                 state: ExecutionState::RolledBack,

@@ -144,6 +144,13 @@ pub struct Policy {
     /// Rules that weigh more or less here than elsewhere, by id.
     #[serde(default)]
     pub severities: BTreeMap<String, crate::lint::Severity>,
+    /// Minutes for which nobody may have used what a contract phase takes away; absent: as long as
+    /// the phase's soak.
+    #[serde(default)]
+    pub quiet_minutes: Option<u32>,
+    /// Whether every cut-over and every contract phase is held until a person says go.
+    #[serde(default)]
+    pub hold_cut_over: bool,
     /// What holds backfills and copies back, where it differs from the usual.
     #[serde(default)]
     pub throttle: Throttle,
@@ -159,8 +166,18 @@ impl Default for Policy {
             backup_whole: false,
             backup_days: None,
             severities: BTreeMap::new(),
+            quiet_minutes: None,
+            hold_cut_over: false,
             throttle: Throttle::default(),
         }
+    }
+}
+
+impl Policy {
+    /// How long what a phase takes away has to be quiet before it goes, in milliseconds.
+    pub fn quiet_ms(&self, soak_ms: u64) -> u64 {
+        self.quiet_minutes
+            .map_or(soak_ms, |minutes| u64::from(minutes) * 60_000)
     }
 }
 

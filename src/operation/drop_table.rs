@@ -174,7 +174,7 @@ impl Behave for DropTable {
                 statements.extend(shadow::drop_functions(before, &name));
                 for dual_write in known.map(|t| t.dual_writes.as_slice()).unwrap_or_default() {
                     // The triggers go with the table, their functions do not.
-                    statements.push(super::dual_write::drop_function(dual_write));
+                    statements.extend(super::dual_write::leave_table(dual_write));
                 }
             }
             Engine::MySql | Engine::MariaDb => {

@@ -4,6 +4,7 @@ pub(super) mod mysql;
 mod postgres;
 mod sides;
 mod sqlite;
+mod uses;
 
 use super::postgres as pg;
 use super::sqlite::write;
@@ -137,6 +138,7 @@ pub(super) fn install(
                 ),
                 Lock::ShareRowExclusive,
             ));
+            out.extend(uses::install(table, dual_write));
             out
         }
         // Each is a step of its own there.
@@ -151,17 +153,12 @@ pub(super) fn install(
 /// What takes the triggers away, where they are there.
 pub(super) fn remove(engine: Engine, table: &TableName, dual_write: &DualWrite) -> Vec<Statement> {
     match engine {
-        Engine::PostgreSql => vec![
-            Statement::brief(
-                format!(
-                    "DROP TRIGGER IF EXISTS {} ON {}",
-                    quote::name(Engine::PostgreSql, &dual_write.trigger),
-                    quote::table(Engine::PostgreSql, table)
-                ),
-                Lock::AccessExclusive,
-            ),
-            drop_function(dual_write),
-        ],
+        Engine::PostgreSql => {
+            let mut out = uses::remove(table, dual_write);
+            out.push(drop_trigger(table, &dual_write.trigger));
+            out.push(drop_function(dual_write));
+            out
+        }
         // Each is a step of its own there.
         Engine::MySql | Engine::MariaDb => Vec::new(),
         Engine::Sqlite => sqlite_names(dual_write)
@@ -176,8 +173,27 @@ pub(super) fn remove(engine: Engine, table: &TableName, dual_write: &DualWrite) 
     }
 }
 
+/// What takes a trigger away, where it is there (PostgreSQL).
+fn drop_trigger(table: &TableName, name: &str) -> Statement {
+    Statement::brief(
+        format!(
+            "DROP TRIGGER IF EXISTS {} ON {}",
+            quote::name(Engine::PostgreSql, name),
+            quote::table(Engine::PostgreSql, table)
+        ),
+        Lock::AccessExclusive,
+    )
+}
+
+/// What is left of it where its table went, triggers and all (PostgreSQL).
+pub(super) fn leave_table(dual_write: &DualWrite) -> Vec<Statement> {
+    let mut out = uses::leave_table(dual_write);
+    out.push(drop_function(dual_write));
+    out
+}
+
 /// What takes the function behind the trigger away (PostgreSQL).
-pub(super) fn drop_function(dual_write: &DualWrite) -> Statement {
+fn drop_function(dual_write: &DualWrite) -> Statement {
     Statement::brief(
         format!("DROP FUNCTION IF EXISTS {}()", function_name(dual_write)),
         Lock::None,
@@ -205,11 +221,16 @@ pub(super) fn forget(table: &mut Table, dual_write: &DualWrite) {
 }
 
 fn function_name(dual_write: &DualWrite) -> String {
-    let stem = dual_write
-        .trigger
-        .strip_prefix(LAST)
-        .unwrap_or(&dual_write.trigger);
-    format!("bellows.{}", quote::name(Engine::PostgreSql, stem))
+    format!(
+        "bellows.{}",
+        quote::name(Engine::PostgreSql, stem(dual_write))
+    )
+}
+
+/// What the names of everything that belongs to it begin with.
+fn stem(dual_write: &DualWrite) -> &str {
+    let trigger = &dual_write.trigger;
+    trigger.strip_prefix(LAST).unwrap_or(trigger)
 }
 
 /// An expression in parentheses.

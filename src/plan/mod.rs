@@ -29,7 +29,7 @@ use crate::schema::TableName;
 use crate::sql::Breakage;
 
 /// Changes whenever the same document would compile to other statements; part of a plan's hash.
-pub const COMPILER_VERSION: u32 = 3;
+pub const COMPILER_VERSION: u32 = 4;
 
 /// A lock on a table, weakest first within an engine. SQLite has one word of its own, for its
 /// writers take the whole file; MySQL and MariaDB have those of their metadata locks.

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::span::span;
 use super::{ExecutionState, PhaseState};
 use crate::access::{BackupRule, Policy};
 use crate::lint::Severity;
@@ -48,6 +49,12 @@ pub struct GuardFacts {
     pub worst_finding: Option<Severity>,
     /// What the phase needs a backup for, where it does.
     pub backup: BackupNeed,
+    /// Who or what still uses what the phase takes away, for people.
+    pub in_use: Vec<String>,
+    /// Milliseconds for which that has yet to be quiet.
+    pub quiet_left_ms: u64,
+    /// Whether a person said, with a reason, that it may go although it is used.
+    pub use_accepted: bool,
     /// Why no backup can be taken: no tool, no room; `None` where one can.
     pub backup_obstacle: Option<String>,
     /// Whether a person said that it may start without one.
@@ -130,6 +137,16 @@ pub enum Reason {
     },
     /// The policy asks for a backup, and a person wants none.
     BackupRequired,
+    /// What it takes away is still used.
+    InUse {
+        /// By whom or what, a line each.
+        by: Vec<String>,
+    },
+    /// What it takes away has not been quiet for long enough.
+    NotQuiet {
+        /// Milliseconds that are left.
+        left_ms: u64,
+    },
     /// The tables are not as the plan expects.
     Drift {
         /// The difference.
@@ -233,6 +250,18 @@ pub fn guard(facts: &GuardFacts) -> GuardVerdict {
         }
         (BackupNeed::Destroys | BackupNeed::Required, None) => {}
     }
+    if !facts.use_accepted {
+        if !facts.in_use.is_empty() {
+            reasons.push(Reason::InUse {
+                by: facts.in_use.clone(),
+            });
+        }
+        if facts.quiet_left_ms > 0 {
+            reasons.push(Reason::NotQuiet {
+                left_ms: facts.quiet_left_ms,
+            });
+        }
+    }
     if let Some(difference) = &facts.drift {
         reasons.push(Reason::Drift {
             difference: difference.clone(),
@@ -274,6 +303,7 @@ impl Reason {
     pub fn passes_with_time(&self) -> bool {
         match self {
             Reason::Soak { .. }
+            | Reason::NotQuiet { .. }
             | Reason::AnotherRun { .. }
             | Reason::PreviousRunning { .. }
             | Reason::Running
@@ -288,6 +318,7 @@ impl Reason {
             | Reason::Findings { .. }
             | Reason::Irreversible { .. }
             | Reason::BackupRequired
+            | Reason::InUse { .. }
             | Reason::Drift { .. }
             | Reason::Over { .. }
             | Reason::ExecutionOver { .. } => false,
@@ -307,6 +338,8 @@ impl Reason {
             Reason::Findings { .. } => "findings",
             Reason::Irreversible { .. } => "irreversible",
             Reason::BackupRequired => "backup_required",
+            Reason::InUse { .. } => "in_use",
+            Reason::NotQuiet { .. } => "not_quiet",
             Reason::Drift { .. } => "drift",
             Reason::Over { .. } => "over",
             Reason::ExecutionOver { .. } => "execution_over",
@@ -362,6 +395,17 @@ impl fmt::Display for Reason {
             Reason::BackupRequired => f.write_str(
                 "The environment's policy asks for a backup: it cannot start without one.",
             ),
+            Reason::InUse { by } => write!(
+                f,
+                "What it takes away is still used: {}. Have that end, or start it all the same \
+                 with a reason.",
+                by.join("; ")
+            ),
+            Reason::NotQuiet { left_ms } => write!(
+                f,
+                "What it takes away has to be quiet for {} more.",
+                span(*left_ms)
+            ),
             Reason::Drift { difference } => {
                 write!(
                     f,
@@ -395,25 +439,4 @@ impl fmt::Display for Reason {
 
 fn plural(number: u32) -> &'static str {
     if number == 1 { "" } else { "s" }
-}
-
-/// A time in its two largest units: `6 d 23 h`; never less than a second.
-fn span(ms: u64) -> String {
-    let seconds = ms.div_ceil(1_000);
-    let units = [("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)];
-    let mut left = seconds;
-    let mut parts = Vec::new();
-    for (unit, size) in units {
-        let count = left / size;
-        left %= size;
-        if count > 0 {
-            parts.push(format!("{count} {unit}"));
-        } else if !parts.is_empty() {
-            break;
-        }
-        if parts.len() == 2 {
-            break;
-        }
-    }
-    parts.join(" ")
 }

@@ -1,15 +1,22 @@
 //! The state machine of an execution, and the events that it tells.
 
+mod evidence;
 mod forecast;
 mod guard;
+mod hold;
+mod old_side;
+mod span;
 mod throttle;
 mod transition;
 mod view;
 
 use serde::{Deserialize, Serialize};
 
+pub use evidence::{Evidence, Look, PhaseEvidence, Point, Seen, Sight, Source, Usage};
 pub use forecast::{Forecast, Hold, Obstacle, PhaseForecast, Prospect, StepForecast};
 pub use guard::{BackupNeed, GuardFacts, GuardVerdict, Reason, VersionState, guard};
+pub use hold::{HoldPoint, hold_point};
+pub use old_side::{OldSide, names, old_sides};
 pub use throttle::{HeldBy, Pace, Signal, Throttle, parse_throttle};
 pub use transition::{IllegalTransition, next, next_phase};
 pub use view::{BackupProgress, CheckOutcome, PhaseProgress, StepProgress, Stopped, Taken, View};
@@ -78,8 +85,13 @@ pub enum StopReason {
     Gate,
     /// The soak is not over.
     Soak,
+    /// What the phase takes away is still used.
+    #[serde(rename = "in_use")]
+    InUse,
     /// A person paused it.
     Paused,
+    /// It is held before a cut-over or a contract phase until a person says go.
+    Held,
     /// Another run holds the target.
     Busy,
     /// A lock was not had within the bound.
@@ -317,6 +329,13 @@ pub enum EventKind {
         /// Who.
         by: String,
     },
+    /// A person said go: what was held goes on.
+    GoSaid {
+        /// The phase.
+        phase: u32,
+        /// Who.
+        by: String,
+    },
     /// A backup was restored: the execution stands where the target was put back to.
     Restored {
         /// The backup.
@@ -364,6 +383,7 @@ impl EventKind {
             EventKind::BackupProgress { .. } => "backup_progress",
             EventKind::BackupTaken { .. } => "backup_taken",
             EventKind::BackupSkipped { .. } => "backup_skipped",
+            EventKind::GoSaid { .. } => "go_said",
             EventKind::Restored { .. } => "restored",
             EventKind::Notice { .. } => "notice",
             EventKind::Finished { .. } => "finished",
@@ -380,6 +400,7 @@ impl EventKind {
             | EventKind::CheckPassed { phase, .. }
             | EventKind::CheckFailed { phase, .. }
             | EventKind::Stopped { phase, .. }
+            | EventKind::GoSaid { phase, .. }
             | EventKind::PhaseCompleted { phase, .. }
             | EventKind::PhaseFailed { phase, .. }
             | EventKind::RollbackStarted { phase }

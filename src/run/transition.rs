@@ -50,6 +50,7 @@ pub fn next(
             | EventKind::BackupProgress { .. }
             | EventKind::BackupTaken { .. }
             | EventKind::BackupSkipped { .. }
+            | EventKind::GoSaid { .. }
             | EventKind::Restored { .. }
             | EventKind::Notice { .. }
             | EventKind::Finished { .. } => Err(illegal()),
@@ -77,6 +78,7 @@ pub fn next(
         | EventKind::BackupProgress { .. }
         | EventKind::BackupTaken { .. }
         | EventKind::BackupSkipped { .. }
+        | EventKind::GoSaid { .. }
         | EventKind::Notice { .. } => Ok(state),
         EventKind::Restored { state, .. } => Ok(*state),
         EventKind::StepStarted { .. }
@@ -93,12 +95,13 @@ pub fn next(
             // What is being taken back stays so until it is.
             (S::RollingBack, _) => Ok(S::RollingBack),
             // Nothing of the phase has begun.
-            (_, StopReason::Gate | StopReason::Soak) => {
+            (_, StopReason::Gate | StopReason::Soak | StopReason::InUse) => {
                 legal(&[S::Running, S::Waiting], S::Waiting)
             }
             (
                 S::Waiting,
                 StopReason::Paused
+                | StopReason::Held
                 | StopReason::Busy
                 | StopReason::Lock
                 | StopReason::Throttle
@@ -109,6 +112,7 @@ pub fn next(
             (
                 _,
                 StopReason::Paused
+                | StopReason::Held
                 | StopReason::Busy
                 | StopReason::Lock
                 | StopReason::Throttle
@@ -179,6 +183,7 @@ pub fn next_phase(state: PhaseState, event: &EventKind) -> Result<PhaseState, Il
         | EventKind::BackupProgress { .. }
         | EventKind::BackupTaken { .. }
         | EventKind::BackupSkipped { .. }
+        | EventKind::GoSaid { .. }
         | EventKind::Restored { .. }
         | EventKind::Throttled { .. }
         | EventKind::Released { .. }

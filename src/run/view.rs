@@ -126,6 +126,8 @@ pub struct Stopped {
     pub reason: StopReason,
     /// For people.
     pub message: String,
+    /// Since when, in microseconds since 1970.
+    pub since: i64,
 }
 
 /// What was done with an event.
@@ -350,7 +352,11 @@ impl View {
                     phase: *phase,
                     reason: *reason,
                     message: message.clone(),
+                    since: at,
                 });
+            }
+            EventKind::GoSaid { phase, by } => {
+                self.note(format!("{by} said go for phase {phase}"));
             }
             EventKind::PhaseCompleted { phase, duration_ms } => {
                 if let Some(phase) = self.phase_mut(*phase) {

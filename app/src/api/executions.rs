@@ -1,6 +1,6 @@
 //! Executions: start, watch, control.
 
-use bellows::run::RunEvent;
+use bellows::run::{PhaseEvidence, RunEvent};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 
@@ -18,6 +18,12 @@ pub async fn executions() -> Result<Vec<ExecutionSummary>, ApiError> {
 #[server(name = GetExecution, endpoint = "executions/get")]
 pub async fn execution(id: String) -> Result<ExecutionDetail, ApiError> {
     told(backend()?.execution(id).await)
+}
+
+/// Whether what its next contract phase takes away is still used.
+#[server(name = GetEvidence, endpoint = "executions/evidence")]
+pub async fn evidence(id: String) -> Result<Option<PhaseEvidence>, ApiError> {
+    told(backend()?.evidence(id).await)
 }
 
 /// Its events after a number, for a page that has no websocket.

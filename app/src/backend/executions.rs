@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bellows::plan::Plan;
-use bellows::run::{ExecutionState, PhaseState, RunEvent};
+use bellows::run::{ExecutionState, PhaseEvidence, PhaseState, RunEvent};
 use serde::{Deserialize, Serialize};
 
 use super::Answer;
@@ -74,6 +74,12 @@ pub struct StartRequest {
     pub phase: u32,
     /// For a phase that destroys values: the person said to go on without a backup. Recorded.
     pub without_backup: bool,
+    /// For a contract phase: why it may begin although what it takes away is still used. Recorded.
+    #[serde(default)]
+    pub despite_use: Option<String>,
+    /// Hold it before its cut-over, or a contract phase before it begins, until a person says go.
+    #[serde(default)]
+    pub hold: bool,
 }
 
 /// What a person can tell a run.
@@ -84,6 +90,8 @@ pub enum Control {
     Pause,
     /// Go on.
     Resume,
+    /// Do what it was held before.
+    Go,
     /// One session more at work on a large table.
     Faster,
     /// One less; less than one is one that rests as long as it works.
@@ -101,6 +109,9 @@ pub trait ExecutionBackend {
     async fn executions(&self) -> Answer<Vec<ExecutionSummary>>;
     /// One of them.
     async fn execution(&self, id: String) -> Answer<ExecutionDetail>;
+    /// Whether what its first phase to come that takes something away takes is still used: the target
+    /// is looked at once more. Nothing where no such phase is to come.
+    async fn evidence(&self, id: String) -> Answer<Option<PhaseEvidence>>;
     /// Its events after a number: what the page asks where no websocket can be had.
     async fn events(&self, id: String, after: u64) -> Answer<Vec<RunEvent>>;
     /// Starts a phase through the guard; gives the execution's id.
@@ -109,6 +120,6 @@ pub trait ExecutionBackend {
     async fn confirm_gate(&self, migration_id: String, phase: u32, version: String) -> Answer<()>;
     /// Ends a session of the target's that stands in the way of the run at this moment.
     async fn end_blocker(&self, id: String, pid: i32) -> Answer<()>;
-    /// Pause, resume, faster, slower, cancel, roll back.
+    /// Pause, resume, go, faster, slower, cancel, roll back.
     async fn control(&self, id: String, control: Control) -> Answer<()>;
 }

@@ -120,6 +120,11 @@ pub struct PhaseView {
     pub blocked: BlockedBy,
     /// Whether a backup is taken before it.
     pub backup: BackupNeed,
+    /// Whether it can be held before a cut-over until a person says go, and whether the policy wants
+    /// that.
+    pub can_hold: bool,
+    /// See `can_hold`.
+    pub is_held: bool,
     /// The version that a person confirmed at its deploy gate.
     pub gate_confirmed: Option<String>,
 }

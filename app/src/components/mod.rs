@@ -3,6 +3,7 @@
 mod backups;
 pub mod builder;
 mod dialog;
+mod evidence;
 pub mod execution;
 mod failure;
 mod field;
@@ -22,6 +23,7 @@ mod sql;
 mod states;
 
 pub use backups::Backups;
+pub use evidence::{EvidencePanel, Found, evidence};
 pub use failure::{ActionFailure, Failure};
 pub use grants_input::GrantsInput;
 pub use layout::{Layout, leave};

@@ -62,6 +62,9 @@ pub fn PolicyForm(
     let same_for = same_id.clone();
     let backup_id = format!("policy-{name}-backup");
     let days_id = format!("policy-{name}-days");
+    let quiet_id = format!("policy-{name}-quiet");
+    let hold_id = format!("policy-{name}-hold");
+    let hold_for = hold_id.clone();
     let whole_id = format!("policy-{name}-whole");
     let whole_for = whole_id.clone();
     let weighed = move || match policy.read().severities.len() {
@@ -174,6 +177,38 @@ pub fn PolicyForm(
                         }
                     />
                 </div>
+                <div class="field">
+                    <label for=quiet_id.clone()>
+                        "Minutes for which nobody may have used what a contract phase takes away; empty: its soak"
+                    </label>
+                    <input
+                        type="number"
+                        id=quiet_id
+                        min="0"
+                        prop:value=move || {
+                            policy
+                                .read()
+                                .quiet_minutes
+                                .map_or(String::new(), |minutes| minutes.to_string())
+                        }
+                        on:input=move |event| {
+                            let minutes = event_target_value(&event).parse().ok();
+                            policy.update(|policy| policy.quiet_minutes = minutes);
+                        }
+                    />
+                </div>
+                <label class="tick" for=hold_for>
+                    <input
+                        type="checkbox"
+                        id=hold_id
+                        prop:checked=move || policy.read().hold_cut_over
+                        on:change=move |event| {
+                            let yes = event_target_checked(&event);
+                            policy.update(|policy| policy.hold_cut_over = yes);
+                        }
+                    />
+                    "Every cut-over and contract phase is held until somebody says go"
+                </label>
                 <label class="tick" for=whole_for>
                     <input
                         type="checkbox"

@@ -1,6 +1,6 @@
 //! One execution, watched as it happens.
 
-use bellows::run::ExecutionState;
+use bellows::run::{ExecutionState, StopReason};
 use leptos::prelude::*;
 use leptos_router::components::A;
 use leptos_router::hooks::use_params_map;
@@ -8,7 +8,9 @@ use leptos_router::hooks::use_params_map;
 use crate::api;
 use crate::backend::ExecutionDetail;
 use crate::components::execution::{Controls, LinkNote, NowPanel, PhaseProgressCard};
-use crate::components::{Empty, ExecutionBadge, Hash, Loaded, PageHead, Time};
+use crate::components::{
+    Empty, EvidencePanel, ExecutionBadge, Hash, Loaded, PageHead, Time, evidence,
+};
 use crate::live::watch;
 
 /// The page.
@@ -35,6 +37,15 @@ fn Watched(detail: ExecutionDetail) -> impl IntoView {
     let state = Memo::new(move |_| view.read().state.unwrap_or(summary.state));
     let migration = format!("/migrations/{}", summary.migration_id);
     let next = migration.clone();
+    let (found, ask) = evidence((!summary.state.is_over()).then(|| summary.id.clone()));
+    // A phase that is done leaves another one to come.
+    Effect::new(move |before: Option<ExecutionState>| {
+        let now = state.get();
+        if before.is_some_and(|before| before != now) {
+            ask.run(());
+        }
+        now
+    });
     let cards = detail
         .plan
         .phases
@@ -60,7 +71,14 @@ fn Watched(detail: ExecutionDetail) -> impl IntoView {
             <span>"plan " <Hash hash=detail.plan.plan_hash /></span>
         </p>
         <LinkNote link=live.link />
-        {detail.can_control.then(|| view! { <Controls id=summary.id.clone() state /> })}
+        {detail
+            .can_control
+            .then(|| {
+                let held = Memo::new(move |_| {
+                    view.read().stopped.as_ref().is_some_and(|s| s.reason == StopReason::Held)
+                });
+                view! { <Controls id=summary.id.clone() state held /> }
+            })}
         <NowPanel view control=detail.can_control.then_some(summary.id) />
         {move || {
             (state.get() == ExecutionState::Waiting)
@@ -73,6 +91,7 @@ fn Watched(detail: ExecutionDetail) -> impl IntoView {
                     }
                 })
         }}
+        <EvidencePanel found ask />
         <section aria-labelledby="phases">
             <h2 id="phases">"Phases"</h2>
             {cards}

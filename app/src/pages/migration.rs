@@ -11,7 +11,7 @@ use crate::backend::{ApiError, Me, MigrationDetail, ReviewState, WaiveRequest};
 use crate::components::migration::{Approvals, DecidePanel, PhaseCard, Versions, outlook};
 use crate::components::plan::{FactsTime, FindingActs, Findings};
 use crate::components::{
-    ActionFailure, EngineBadge, ExecutionTable, Hash, Loaded, PageHead, ReviewBadge,
+    ActionFailure, EngineBadge, ExecutionTable, Hash, Loaded, PageHead, ReviewBadge, evidence,
 };
 use crate::text;
 
@@ -155,6 +155,8 @@ fn PlanSection(
         fix: None,
     };
     let seen = outlook(detail.summary.id.clone());
+    let under_way = detail.executions.first().filter(|e| !e.state.is_over());
+    let used = evidence(under_way.map(|execution| execution.id.clone()));
     let of_document = plan
         .findings
         .iter()
@@ -187,6 +189,7 @@ fn PlanSection(
                     may_execute
                     may_approve
                     outlook=seen
+                    evidence=used
                     reload
                 />
             })

@@ -2,11 +2,12 @@
 
 use bellows::document;
 use bellows::plan::{PhasePlan, Plan, text};
-use bellows::run::{ExecutionState, FinalStatus, PhaseState, StopReason};
+use bellows::run::{ExecutionState, FinalStatus, PhaseEvidence, PhaseState, StopReason};
 use serde_json::json;
 
 use super::args::{Apply, BackupScope, Format};
 use super::document::{self as source, Source};
+use super::evidence::still_used;
 use super::exit::{CliError, Exit};
 use super::plan::show_plan;
 use super::records::Records;
@@ -174,9 +175,9 @@ struct Way<'a> {
 }
 
 /// What keeps a phase from starting.
-struct Stop {
-    reason: StopReason,
-    message: String,
+pub(super) struct Stop {
+    pub(super) reason: StopReason,
+    pub(super) message: String,
 }
 
 impl Way<'_> {
@@ -299,6 +300,44 @@ impl Way<'_> {
         Ok(None)
     }
 
+    /// Does not start the phase, and records why.
+    async fn stand(
+        &self,
+        record: &ExecutionRecord,
+        phase: &PhasePlan,
+        stop: Stop,
+        runner: &Runner<'_>,
+    ) -> Result<Exit, CliError> {
+        let subject = execution_subject(&record.id, &record.migration);
+        let entry = Entry::refusal("phase.start", subject, &stop.message);
+        runner
+            .records
+            .audit(entry.hash(record.hash.clone()))
+            .await?;
+        runner.records.keep(record, &self.target.address()).await?;
+        runner.stopped(&record.id, phase.phase, stop.reason, &stop.message)
+    }
+
+    /// Whether what the phase takes away is still used; nothing where it takes nothing away, or was
+    /// begun already.
+    async fn evidence(
+        &self,
+        record: &ExecutionRecord,
+        phase: &PhasePlan,
+    ) -> Result<Option<PhaseEvidence>, CliError> {
+        let number = phase.phase;
+        if record.phase(number).map(|p| p.state) != Some(PhaseState::Pending) {
+            return Ok(None);
+        }
+        let need = match &phase.gate {
+            Some(gate) if !self.arguments.skip_soak => {
+                gate.soak_ms().map_err(executor::ExecuteError::Soak)?
+            }
+            Some(_) | None => 0,
+        };
+        Ok(executor::evidence(self.target, record, number, need).await?)
+    }
+
     /// Writes down what the options let the phase pass.
     async fn record(
         &self,
@@ -360,6 +399,9 @@ async fn run_phases(
     runner: &mut Runner<'_>,
 ) -> Result<Exit, CliError> {
     let id = record.id.clone();
+    if way.arguments.go {
+        runner.go(&record).await?;
+    }
     loop {
         let phases = record.plan.clone();
         let Some(phase) = way.wanted(&phases, Some(&record)).next() else {
@@ -372,14 +414,19 @@ async fn run_phases(
             return Ok(Exit::Done);
         };
         if let Some(stop) = way.stop(&record, phase).await? {
-            let subject = execution_subject(&id, &record.migration);
-            let entry = Entry::refusal("phase.start", subject, &stop.message);
-            runner
-                .records
-                .audit(entry.hash(record.hash.clone()))
-                .await?;
-            runner.records.keep(&record, &way.target.address()).await?;
-            return runner.stopped(&id, phase.phase, stop.reason, &stop.message);
+            return way.stand(&record, phase, stop, runner).await;
+        }
+        if let Some(evidence) = way.evidence(&record, phase).await? {
+            runner.evidence(&evidence)?;
+            match (still_used(&evidence), &way.arguments.despite_use) {
+                (Some(stop), None) => return way.stand(&record, phase, stop, runner).await,
+                (Some(stop), Some(reason)) => {
+                    runner
+                        .use_accepted(&record, phase.phase, &stop.message, reason)
+                        .await?;
+                }
+                (None, _) => {}
+            }
         }
         way.record(&record, phase, runner).await?;
         let backup = way

@@ -236,6 +236,16 @@ pub struct Apply {
     /// Do not wait for soak times. Recorded.
     #[arg(long)]
     pub skip_soak: bool,
+    /// Begin a contract phase although what it takes away is still used, for this reason. Recorded.
+    #[arg(long, value_name = "REASON", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub despite_use: Option<String>,
+    /// Stop before a table or column changes places with another one, and before a contract phase,
+    /// until this is run again with --go.
+    #[arg(long)]
+    pub hold_cut_over: bool,
+    /// Go on with what is held. Recorded.
+    #[arg(long)]
+    pub go: bool,
     /// Milliseconds that a statement which blocks others may take, in place of the document's.
     #[arg(long, value_name = "MS")]
     pub timeout: Option<u64>,

@@ -146,6 +146,7 @@ fn of_execution(error: &ExecuteError) -> Exit {
         | ExecuteError::Over { .. }
         | ExecuteError::Superseded { .. }
         | ExecuteError::DocumentChanged { .. }
+        | ExecuteError::NotHeld(_)
         | ExecuteError::Soak(_) => Exit::Wrong,
         // What was asked for is so already.
         ExecuteError::NothingToRollBack(_) => Exit::Done,

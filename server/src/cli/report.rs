@@ -199,6 +199,7 @@ fn line(event: &EventKind) -> Option<(Tone, String)> {
             Tone::Careful,
             format!("⚠ Phase {before} starts without a backup"),
         ),
+        EventKind::GoSaid { phase, by } => (Tone::Plain, format!("{by} said go for phase {phase}")),
         EventKind::Restored { snapshot, .. } => {
             (Tone::Careful, format!("Backup {snapshot} was restored"))
         }

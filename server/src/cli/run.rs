@@ -28,6 +28,8 @@ pub struct Limits {
     throttle: Throttle,
     /// Sessions at work on a large table.
     workers: Option<u32>,
+    /// Whether it is held before a cut-over.
+    hold: bool,
 }
 
 impl Limits {
@@ -41,13 +43,15 @@ impl Limits {
             timeout_ms: arguments.timeout,
             throttle,
             workers: Some(arguments.workers),
+            hold: arguments.hold_cut_over,
         }
     }
 }
 
 /// What every command that runs something needs.
 pub struct Runner<'a> {
-    target: &'a Target,
+    /// Where it runs.
+    pub target: &'a Target,
     /// The command line's own records.
     pub records: &'a Records,
     screen: SharedScreen,
@@ -141,7 +145,8 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    async fn sink(&self) -> Result<Report, CliError> {
+    /// Where events go, and who shows them.
+    pub async fn sink(&self) -> Result<Report, CliError> {
         let events = Events::new(self.records.store().await?.clone());
         Ok(Report::new(events, Arc::clone(&self.screen), self.format))
     }
@@ -260,6 +265,7 @@ impl<'a> Runner<'a> {
         RunOptions {
             timeout_ms: limits.timeout_ms,
             throttle: limits.throttle.clone(),
+            hold: limits.hold,
             workers: limits.workers.unwrap_or(usual.workers),
             ..usual
         }

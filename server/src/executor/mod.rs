@@ -12,9 +12,11 @@ mod checkpoint;
 mod control;
 mod ddl;
 mod drift;
+mod evidence;
 mod forecast;
 mod halt;
 mod hands;
+mod hold;
 mod index;
 mod job;
 mod lease;
@@ -57,7 +59,9 @@ pub use backup::{
 pub use birth::{open, planning_schema};
 pub use check::{Verdict, verify};
 pub use control::{ControlReceiver, ControlSender, EventSink, Evicted, WORKERS, Wish, control};
+pub use evidence::{evidence, first_evidence, watch};
 pub use forecast::forecast;
+pub use hold::say_go;
 pub use left::{Found, LeftBehind, Unfinished, left_behind};
 pub use measure::{Held, facts, facts_if_any, held};
 pub use record::{
@@ -303,6 +307,9 @@ async fn forward(run: &mut Run<'_>, phase: u32, by: &str) -> Result<Outcome, Exe
     }
     if let Some(missing) = record.next_phase().filter(|next| *next < phase) {
         return Err(ExecuteError::Predecessor { phase, missing });
+    }
+    if let Some(outcome) = run.hold_phase(phase, at.state, by).await? {
+        return Ok(outcome);
     }
     if at.state == PhaseState::Pending {
         run.check_drift(phase).await?;

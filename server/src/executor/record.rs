@@ -157,6 +157,9 @@ pub struct RunOptions {
     pub unknown: Unknown,
     /// The backup to take before the phase's first statement; absent: none.
     pub backup: Option<BackupOrder>,
+    /// Whether the phase is held before its cut-over, or where it is a contract phase before it
+    /// begins, until a person says go.
+    pub hold: bool,
 }
 
 /// A backup that a run is to take before a phase.
@@ -184,6 +187,7 @@ impl RunOptions {
             throttle_ms: 3_600_000,
             unknown: Unknown::Ask,
             backup: None,
+            hold: false,
         }
     }
 }
@@ -288,6 +292,9 @@ pub enum ExecuteError {
         /// For people.
         difference: String,
     },
+    /// Nothing waits there for a person to say go.
+    #[error("execution {0} is not held: there is nothing to say go to")]
+    NotHeld(String),
     /// Nothing of it is left to take back.
     #[error("execution {0} has nothing to roll back")]
     NothingToRollBack(String),
@@ -319,6 +326,7 @@ impl ExecuteError {
             | ExecuteError::Superseded { .. }
             | ExecuteError::DocumentChanged { .. }
             | ExecuteError::Drift { .. }
+            | ExecuteError::NotHeld(_)
             | ExecuteError::NothingToRollBack(_)
             | ExecuteError::Records(_)
             | ExecuteError::Sink(_)
@@ -343,6 +351,7 @@ impl ExecuteError {
             | ExecuteError::Superseded { .. }
             | ExecuteError::DocumentChanged { .. }
             | ExecuteError::Drift { .. }
+            | ExecuteError::NotHeld(_)
             | ExecuteError::NothingToRollBack(_)
             | ExecuteError::Records(_)
             | ExecuteError::Sink(_)

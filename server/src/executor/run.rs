@@ -264,7 +264,11 @@ impl<'a> Run<'a> {
         for step in &phase.steps {
             match steps.get(&step.id) {
                 Some(StepState::Done) => {}
-                state => self.step(&phase, step, state.copied()).await?,
+                state => {
+                    let begun = |id: &str| steps.get(id).copied();
+                    self.hold_step(&phase, step, begun).await?;
+                    self.step(&phase, step, state.copied()).await?;
+                }
             }
         }
         for planned in &phase.validation {
@@ -354,6 +358,7 @@ impl<'a> Run<'a> {
         } else {
             ExecutionState::Waiting
         };
+        self.look_ahead(phase.phase).await?;
         loop {
             self.open_records().await?;
             let link = &mut self.session.link;

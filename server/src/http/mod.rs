@@ -168,6 +168,7 @@ impl Server {
         let state = self.state;
         let sweeper = tokio::spawn(sweep(state.clone()));
         let recovery = tokio::spawn(usecase::recover(state.clone()));
+        let watch = tokio::spawn(usecase::watch(state.clone()));
         let stopping = state.stopping.clone();
         let service = router(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let served = axum::serve(self.listener, service)
@@ -181,6 +182,7 @@ impl Server {
         }
         usecase::come_to_rest(&state).await;
         sweeper.abort();
+        watch.abort();
         state.store.close().await;
         served
     }

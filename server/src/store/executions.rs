@@ -20,6 +20,12 @@ pub enum Intent {
         /// Whether a backup comes first, and then, whether of the whole database.
         #[serde(default)]
         backup: Option<bool>,
+        /// Whether it is held before its cut-over until a person says go.
+        #[serde(default)]
+        hold: bool,
+        /// Why it may begin although what it takes away is used.
+        #[serde(default)]
+        despite_use: Option<String>,
     },
     /// Take back everything that is done.
     RollBack {
@@ -222,6 +228,7 @@ pub async fn advance(tx: &mut Tx, id: &str, event: &EventKind, at: i64) -> Store
         | EventKind::CheckFailed { .. }
         | EventKind::BackupProgress { .. }
         | EventKind::BackupSkipped { .. }
+        | EventKind::GoSaid { .. }
         | EventKind::BackupTaken { .. }
         // Who restores knows more than the event says, and keeps it.
         | EventKind::Restored { .. }
@@ -272,6 +279,7 @@ pub async fn advance(tx: &mut Tx, id: &str, event: &EventKind, at: i64) -> Store
         | EventKind::BackupProgress { .. }
         | EventKind::BackupTaken { .. }
         | EventKind::BackupSkipped { .. }
+        | EventKind::GoSaid { .. }
         | EventKind::Restored { .. }
         | EventKind::Notice { .. } => message.or(row.error),
     };

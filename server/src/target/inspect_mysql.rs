@@ -15,7 +15,7 @@ use sqlx::{Executor, MySqlConnection, Row as _};
 use super::inspect_mysql_grants;
 use super::inspect_mysql_keys::{checks, foreign_keys, indexes, pointers};
 use super::mysql_text::{column_lines, default, names, quoted, table_options};
-use super::{Fault, TargetError, fault};
+use super::{COUNTED, Fault, TargetError, fault};
 
 /// Bellows' own tables are left out.
 const OURS: &str = "table_schema = database() AND left(table_name, 9) <> '_bellows_'";
@@ -357,7 +357,12 @@ async fn count(
         let parts: Vec<String> = some
             .iter()
             .enumerate()
-            .map(|(n, name)| format!("SELECT {n}, count(*) FROM {}", quoted(&name.name)))
+            .map(|(n, name)| {
+                format!(
+                    "SELECT {n}, count(*) AS {COUNTED} FROM {}",
+                    quoted(&name.name)
+                )
+            })
             .collect();
         match rows(conn, &parts.join(" UNION ALL ")).await {
             Ok(rows) => {

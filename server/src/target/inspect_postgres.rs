@@ -10,9 +10,9 @@ use bellows::schema::{
 use serde::de::DeserializeOwned;
 use sqlx::{Executor, PgConnection, PgPool, Row as _};
 
-use super::TargetError;
 use super::inspect_attached::ATTACHED;
 use super::inspect_kin as kin;
+use super::{COUNTED, TargetError};
 
 /// The tables looked at, as `(oid, schema, name)`: every later query starts from these.
 const OURS: &str = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'bellows')
@@ -438,7 +438,7 @@ async fn count(conn: &mut PgConnection, seen: &mut Seen) -> Result<(), sqlx::Err
         .filter_map(|oid| seen.tables.get(oid).map(|(name, _)| (oid, name)))
         .map(|(oid, name)| {
             format!(
-                "SELECT {oid}::bigint, count(*)::bigint FROM {}.{}",
+                "SELECT {oid}::bigint, count(*)::bigint AS {COUNTED} FROM {}.{}",
                 quote(name.schema.as_deref().unwrap_or("public")),
                 quote(&name.name)
             )

@@ -7,7 +7,7 @@ use super::link::{on_conflict, ours};
 use super::{Fault, Link, TargetError, fault};
 
 /// Version of the tables below.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// First half of every advisory lock of Bellows: `BELL`. The second half says what for.
 pub(crate) const LOCK_SPACE: i32 = 0x4245_4c4c;
@@ -107,6 +107,21 @@ const TABLES: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS {b}restore (
         id {key} PRIMARY KEY,
         stage {word} NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS {b}look (
+        execution {key} NOT NULL,
+        phase bigint NOT NULL,
+        at bigint NOT NULL,
+        seen {long} NOT NULL,
+        PRIMARY KEY (execution, phase, at))",
+    "CREATE TABLE IF NOT EXISTS {b}hold (
+        execution {key} NOT NULL,
+        phase bigint NOT NULL,
+        asked_by text NOT NULL,
+        asked_at bigint NOT NULL,
+        since bigint,
+        go_by text,
+        go_at bigint,
+        PRIMARY KEY (execution, phase))",
     "CREATE TABLE IF NOT EXISTS {b}gate (
         execution {key} NOT NULL,
         phase bigint NOT NULL,

@@ -334,6 +334,10 @@ fn dotted(version: u32) -> String {
     )
 }
 
+/// What a table's rows are called where Bellows counts them, by which statistics of statements know
+/// whose the statement was.
+pub(crate) const COUNTED: &str = "bellows_counted";
+
 pub(crate) use layout::LOCK_SPACE;
 pub(crate) use layout::ensure as ensure_layout;
 pub(crate) use layout::has_measures as layout_has_measures;

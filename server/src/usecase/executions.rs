@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bellows::access::Action;
-use bellows::run::{BackupNeed, EventKind, ExecutionState, PhaseState, RunEvent};
+use bellows::run::{BackupNeed, EventKind, ExecutionState, PhaseEvidence, PhaseState, RunEvent};
 use bellows_app::backend::{
     Answer, BlockedBy, Control, ErrorCode, ExecutionBackend, ExecutionDetail, ExecutionSummary,
     StartRequest,
@@ -10,7 +10,8 @@ use bellows_app::backend::{
 use serde_json::json;
 
 use super::facts::{Facts, TargetNames};
-use super::guard::{Live, backup_need, blocked};
+use super::guard::{Live, backup_need, blocked, quiet_ms};
+use super::reviews::LONGEST_COMMENT;
 use super::runs::{self, Occasion};
 use super::{ApiError, RequestBackend, conflict, drift, invalid, not_found, reach, told, views};
 use crate::audit::{Entry, append, execution_subject, record};
@@ -55,7 +56,12 @@ impl RequestBackend {
     }
 
     /// Refuses a start, with the guard's reasons, and records it.
-    async fn not_started<T>(&self, facts: &Facts, phase: u32, by: BlockedBy) -> Answer<T> {
+    pub(super) async fn not_started<T>(
+        &self,
+        facts: &Facts,
+        phase: u32,
+        by: BlockedBy,
+    ) -> Answer<T> {
         let entry = Entry::refusal("phase.refused", facts.subject(), "the guard says no")
             .hash(plan_hash(facts))
             .detail(json!({ "phase": phase, "person": by.person, "time": by.time }));
@@ -68,13 +74,14 @@ impl RequestBackend {
     }
 
     /// What only the target can say.
-    async fn ask_target(
+    pub(super) async fn ask_target(
         &self,
         facts: &Facts,
         phase: u32,
         target: &Target,
-        without_backup: bool,
+        request: &StartRequest,
     ) -> Answer<Live> {
+        let without_backup = request.without_backup;
         let needs = backup_need(facts, phase) != BackupNeed::None && !without_backup;
         let mut live = Live {
             backup_obstacle: match needs {
@@ -86,6 +93,7 @@ impl RequestBackend {
                 .runs
                 .busy(&facts.target.id, facts.executions.first()),
             without_backup,
+            despite_use: request.despite_use.is_some(),
             ..Live::default()
         };
         if let Some(reviewed) = &facts.plan {
@@ -104,12 +112,21 @@ impl RequestBackend {
                     .await?
                     .map_err(|error| reach::refused(&error))?;
             }
+            let need = quiet_ms(facts, phase);
+            live.evidence = reach::within(executor::evidence(target, &seen, phase, need))
+                .await?
+                .map_err(|error| reach::refused(&error))?;
+        } else if let Some(plan) = facts.phase(phase) {
+            let document = &facts.version().document;
+            live.evidence = reach::within(executor::first_evidence(target, document, plan))
+                .await?
+                .map_err(|error| reach::refused(&error))?;
         }
         Ok(live)
     }
 
     /// Has the execution go on with that intent: kept and recorded first, then begun.
-    async fn go_on(
+    pub(super) async fn go_on(
         &self,
         mut execution: ExecutionRecord,
         target: Target,
@@ -186,6 +203,10 @@ impl ExecutionBackend for RequestBackend {
         })
     }
 
+    async fn evidence(&self, id: String) -> Answer<Option<PhaseEvidence>> {
+        self.evidence_of(&id).await
+    }
+
     async fn events(&self, id: String, after: u64) -> Answer<Vec<RunEvent>> {
         self.known(&id, Action::Read).await?;
         Ok(self.state.events.all_after(&id, after).await?)
@@ -203,6 +224,14 @@ impl ExecutionBackend for RequestBackend {
         }
         if facts.phase(phase).is_none() && facts.plan.is_some() {
             return Err(invalid(format!("The plan has no phase {phase}.")));
+        }
+        if let Some(reason) = &request.despite_use {
+            let length = reason.trim().chars().count();
+            if length == 0 || length > LONGEST_COMMENT {
+                return Err(invalid(format!(
+                    "Say why it may go although it is used, in 1 to {LONGEST_COMMENT} characters."
+                )));
+            }
         }
         // What the store alone can say comes first: the target need not be asked.
         let live = Live {
@@ -224,9 +253,7 @@ impl ExecutionBackend for RequestBackend {
             ));
         };
         let target = reach::target(&self.state, &facts.target.id).await?;
-        let live = self
-            .ask_target(&facts, phase, &target, request.without_backup)
-            .await?;
+        let live = self.ask_target(&facts, phase, &target, &request).await?;
         let by = blocked(&facts, phase, &self.actor, live.clone());
         if by != BlockedBy::default() {
             return self.not_started(&facts, phase, by).await;
@@ -262,6 +289,10 @@ impl ExecutionBackend for RequestBackend {
         let facts = Facts::read(&mut tx, &request.migration_id)
             .await?
             .ok_or_else(|| not_found("migration"))?;
+        let in_use = live
+            .evidence
+            .as_ref()
+            .map_or_else(Vec::new, |evidence| evidence.in_use());
         let by = blocked(&facts, phase, &self.actor, live);
         let unchanged = plan_hash(&facts) == request.plan_hash;
         if by != BlockedBy::default() || !unchanged {
@@ -290,6 +321,8 @@ impl ExecutionBackend for RequestBackend {
                 by: person.login.clone(),
                 backup: (need != BackupNeed::None && !request.without_backup)
                     .then_some(facts.policy.backup_whole),
+                hold: request.hold || facts.policy.hold_cut_over,
+                despite_use: request.despite_use.clone(),
             }),
             wanted: true,
         };
@@ -315,6 +348,9 @@ impl ExecutionBackend for RequestBackend {
                 "document": facts.version().hash,
                 "target": facts.target.name,
                 "withoutBackup": request.without_backup,
+                "hold": request.hold || facts.policy.hold_cut_over,
+                "despiteUse": request.despite_use,
+                "inUse": in_use,
                 "approvals": facts
                     .approvals_of(phase)
                     .iter()
@@ -330,6 +366,17 @@ impl ExecutionBackend for RequestBackend {
             let event = EventKind::BackupSkipped {
                 before: phase,
                 by: person.login.clone(),
+            };
+            self.state.events.append(&id, event).await?;
+        }
+        if let (Some(reason), false) = (&request.despite_use, in_use.is_empty()) {
+            let event = EventKind::Notice {
+                message: format!(
+                    "{} started phase {phase} although {}: {}",
+                    person.login,
+                    in_use.join("; "),
+                    reason.trim()
+                ),
             };
             self.state.events.append(&id, event).await?;
         }
@@ -400,6 +447,7 @@ impl ExecutionBackend for RequestBackend {
         let action = match control {
             Control::Pause => "execution.pause",
             Control::Resume => "execution.resume",
+            Control::Go => "execution.go",
             Control::Faster => "execution.faster",
             Control::Slower => "execution.slower",
             Control::Cancel => "execution.cancel",
@@ -474,12 +522,20 @@ impl ExecutionBackend for RequestBackend {
                     phase,
                     by,
                     backup: None,
+                    hold: false,
+                    despite_use: None,
                 });
                 let state = match &intent {
                     Intent::Phase { .. } => ExecutionState::Running,
                     Intent::RollBack { .. } | Intent::Cancel { .. } => ExecutionState::RollingBack,
                 };
                 self.go_on(execution, target, intent, state, entry).await
+            }
+            Control::Go => {
+                if live || is_running(execution.state) {
+                    return Err(conflict("It runs: nothing of it is held."));
+                }
+                self.say_go(execution, &by, entry).await
             }
             Control::Cancel => {
                 if execution.state.is_over() {

@@ -4,7 +4,7 @@ use bellows::access::Action;
 use bellows::lint;
 use bellows::plan::PhasePlan;
 use bellows::run::{
-    BackupNeed, ExecutionState, GuardFacts, PhaseState, Reason, VersionState, guard,
+    BackupNeed, ExecutionState, GuardFacts, PhaseEvidence, PhaseState, Reason, VersionState, guard,
 };
 use bellows_app::backend::{BlockedBy, ReviewState};
 
@@ -26,6 +26,10 @@ pub struct Live {
     pub without_backup: bool,
     /// Why no backup can be taken.
     pub backup_obstacle: Option<String>,
+    /// Whether what the phase takes away is still used.
+    pub evidence: Option<PhaseEvidence>,
+    /// The person said, with a reason, to start although it is.
+    pub despite_use: bool,
 }
 
 /// What keeps that person from starting the phase; empty lists: nothing does.
@@ -77,11 +81,33 @@ fn conditions(facts: &Facts, phase: u32, actor: &Actor, live: Live) -> GuardFact
         backup: backup_need(facts, phase),
         backup_obstacle: live.backup_obstacle,
         backup_waived: live.without_backup,
+        in_use: live
+            .evidence
+            .as_ref()
+            .map_or_else(Vec::new, PhaseEvidence::in_use),
+        quiet_left_ms: live
+            .evidence
+            .as_ref()
+            .map_or(0, PhaseEvidence::quiet_left_ms),
+        use_accepted: live.despite_use,
         drift: live.drift,
         another_run: live.busy,
         execution: under_way,
         state: state(facts, phase, under_way),
     }
+}
+
+/// How long what the phase takes away has to be quiet, in milliseconds.
+pub fn quiet_ms(facts: &Facts, phase: u32) -> u64 {
+    facts.policy.quiet_ms(soak_ms(facts, phase))
+}
+
+fn soak_ms(facts: &Facts, phase: u32) -> u64 {
+    facts
+        .phase(phase)
+        .and_then(|plan| plan.gate.as_ref())
+        .and_then(|gate| gate.soak_ms().ok())
+        .unwrap_or(0)
 }
 
 /// Whether a backup is taken before the phase.
@@ -136,11 +162,7 @@ fn state(facts: &Facts, phase: u32, under_way: Option<ExecutionState>) -> PhaseS
 
 /// The soak as the store knows it: good enough to show, not to start by.
 fn estimated_soak(facts: &Facts, phase: u32) -> u64 {
-    let soak = facts
-        .phase(phase)
-        .and_then(|plan| plan.gate.as_ref())
-        .and_then(|gate| gate.soak_ms().ok())
-        .unwrap_or(0);
+    let soak = soak_ms(facts, phase);
     let before = phase
         .checked_sub(1)
         .and_then(|before| facts.completed_at(before));

@@ -8,7 +8,7 @@ use bellows::document::{Migration, Problem, hash, locate, parse};
 use bellows::estimate::TargetFacts;
 use bellows::lint;
 use bellows::plan::{Plan, plan_with};
-use bellows::run::Forecast;
+use bellows::run::{Forecast, hold_point};
 use bellows_app::backend::{
     Answer, ApiError, BlockedBy, Decision, MigrationBackend, MigrationDetail, MigrationSummary,
     PhaseView, PreviewRequest, ReviewState, SaveRequest, Saved, WaiveRequest,
@@ -165,6 +165,8 @@ impl RequestBackend {
                     approvals_needed: facts.policy.approvals,
                     can_approve: self.can_approve(facts),
                     blocked: blocked(facts, number, &self.actor, live),
+                    can_hold: hold_point(&facts.version().document, number).is_some(),
+                    is_held: facts.policy.hold_cut_over,
                     gate_confirmed: facts
                         .gate_confirmed(number)
                         .map(|gate| gate.confirmed.clone()),

@@ -96,6 +96,7 @@ pub fn refused(error: &ExecuteError) -> ApiError {
         | ExecuteError::Superseded { .. }
         | ExecuteError::DocumentChanged { .. }
         | ExecuteError::Drift { .. }
+        | ExecuteError::NotHeld(_)
         | ExecuteError::NothingToRollBack(_) => ApiError::new(ErrorCode::Conflict, sentence(error)),
         ExecuteError::Backup(_) => ApiError::new(ErrorCode::Conflict, sentence(error)),
         ExecuteError::Records(_) | ExecuteError::Sink(_) | ExecuteError::Soak(_) => {

@@ -217,7 +217,14 @@ async fn run(
     };
     let events = &state.events;
     match &record.intent {
-        Some(Intent::Phase { phase, by, backup }) => {
+        Some(Intent::Phase {
+            phase,
+            by,
+            backup,
+            hold,
+            despite_use: _,
+        }) => {
+            options.hold = *hold;
             options.backup = backup.map(|whole| BackupOrder {
                 folder: state.backups.clone(),
                 whole,

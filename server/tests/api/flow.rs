@@ -168,6 +168,8 @@ fn start(saved: &Saved, hash: &str, phase: u32) -> StartRequest {
         plan_hash: hash.to_owned(),
         phase,
         without_backup: false,
+        despite_use: None,
+        hold: false,
     }
 }
 

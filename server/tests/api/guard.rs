@@ -81,6 +81,8 @@ impl Ready {
             plan_hash: self.plan_hash.clone(),
             phase: 1,
             without_backup,
+            despite_use: None,
+            hold: false,
         };
         match self.app.backend(who).await.start_phase(request).await {
             Ok(_) => Ok(()),
@@ -187,6 +189,59 @@ async fn values_are_destroyed_only_when_somebody_said_so() {
 }
 
 #[tokio::test]
+async fn what_is_still_used_goes_only_for_a_reason_that_is_recorded() {
+    let drop = "        - {type: drop_column, table: users, column: name}\n";
+    let ready = ready(Policy::default(), &document(drop)).await;
+    // It came after the review, on another table: the plan knows nothing of it.
+    crate::runs::on_target(
+        &ready.app,
+        "CREATE TABLE visits (id INTEGER PRIMARY KEY, who TEXT)",
+    )
+    .await;
+    crate::runs::on_target(
+        &ready.app,
+        "CREATE TRIGGER visitors AFTER INSERT ON visits
+         BEGIN UPDATE users SET name = NEW.who WHERE id = NEW.id; END",
+    )
+    .await;
+    assert_eq!(
+        ready.start("engineer", true).await,
+        reason(
+            "What it takes away is still used: these stand on users.name: trigger visitors. Have \
+             that end, or start it all the same with a reason."
+        )
+    );
+    let request = |why: &str| StartRequest {
+        migration_id: ready.id.clone(),
+        plan_hash: ready.plan_hash.clone(),
+        phase: 1,
+        without_backup: true,
+        despite_use: Some(why.to_owned()),
+        hold: false,
+    };
+    let engineer = ready.app.backend("engineer").await;
+    let error = engineer.start_phase(request(" ")).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::Invalid, "no reason is none");
+    engineer
+        .start_phase(request("nobody visits any more"))
+        .await
+        .unwrap();
+    let audit = ready.app.backend("auditor").await;
+    let filter = bellows_app::backend::AuditFilter::default();
+    let page = bellows_app::backend::AuditBackend::audit(&audit, filter)
+        .await
+        .unwrap();
+    let started = page
+        .entries
+        .iter()
+        .find(|entry| entry.action == "phase.started")
+        .unwrap();
+    let detail = started.detail.to_string();
+    assert!(detail.contains("nobody visits any more"), "{detail}");
+    assert!(detail.contains("trigger visitors"), "{detail}");
+}
+
+#[tokio::test]
 async fn a_backup_is_not_waived_where_the_policy_asks_for_it() {
     let policy = Policy {
         backup: BackupRule::Required,
@@ -273,6 +328,8 @@ async fn a_soak_is_counted_from_the_phase_before() {
         plan_hash: ready.plan_hash.clone(),
         phase: 2,
         without_backup: true,
+        despite_use: None,
+        hold: false,
     };
     let error = engineer.start_phase(request).await.unwrap_err();
     let soak = |lines: &[String]| {
@@ -315,6 +372,8 @@ async fn roles_hold_in_their_environment() {
         plan_hash: ready.plan_hash.clone(),
         phase: 1,
         without_backup: false,
+        despite_use: None,
+        hold: false,
     };
     let error = elsewhere.start_phase(request).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::Forbidden);

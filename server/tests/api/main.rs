@@ -6,6 +6,7 @@ mod app;
 mod audit;
 mod flow;
 mod guard;
+mod hold;
 mod permissions;
 mod runs;
 mod security;

@@ -89,6 +89,7 @@ fn table() -> Vec<(&'static str, Body, Permitted)> {
         ),
         ("/api/executions/list", none(), AnyRole),
         ("/api/executions/get", form("id=none"), AnyRole),
+        ("/api/executions/evidence", form("id=none"), AnyRole),
         ("/api/executions/events", form("id=none&after=0"), AnyRole),
         (
             "/api/executions/start",

@@ -45,13 +45,13 @@ migration:
           column: shout
 ";
 
-struct Migration {
-    id: String,
-    plan_hash: String,
+pub(crate) struct Migration {
+    pub(crate) id: String,
+    pub(crate) plan_hash: String,
 }
 
 /// Runs SQL on the target as an application would; gives the last number.
-async fn on_target(app: &TestApp, sql: &str) -> i64 {
+pub(crate) async fn on_target(app: &TestApp, sql: &str) -> i64 {
     number(&app.dir().join("dev.db"), sql).await
 }
 
@@ -80,7 +80,7 @@ async fn a_full_target(app: &TestApp) -> TargetSummary {
 }
 
 /// The document, reviewed, with every phase approved.
-async fn approved(app: &TestApp, target: &TargetSummary, text: &str) -> Migration {
+pub(crate) async fn approved(app: &TestApp, target: &TargetSummary, text: &str) -> Migration {
     let engineer = app.backend("engineer").await;
     let request = SaveRequest {
         id: None,
@@ -112,12 +112,14 @@ async fn approved(app: &TestApp, target: &TargetSummary, text: &str) -> Migratio
     }
 }
 
-async fn start(app: &TestApp, migration: &Migration, phase: u32) -> String {
+pub(crate) async fn start(app: &TestApp, migration: &Migration, phase: u32) -> String {
     let request = StartRequest {
         migration_id: migration.id.clone(),
         plan_hash: migration.plan_hash.clone(),
         phase,
         without_backup: false,
+        despite_use: None,
+        hold: false,
     };
     app.backend("engineer")
         .await
@@ -156,7 +158,7 @@ pub(crate) async fn until_state(app: &TestApp, id: &str, state: ExecutionState) 
 }
 
 /// What the page makes of the events is what the summary says.
-fn told_as_it_is(detail: &ExecutionDetail) {
+pub(crate) fn told_as_it_is(detail: &ExecutionDetail) {
     let view = View::fold(&detail.events);
     assert_eq!(view.illegal, [], "{:#?}", detail.events);
     assert_eq!(view.state, Some(detail.summary.state));
@@ -164,7 +166,7 @@ fn told_as_it_is(detail: &ExecutionDetail) {
     assert_eq!(states, detail.phases);
 }
 
-async fn audited(app: &TestApp) -> Vec<String> {
+pub(crate) async fn audited(app: &TestApp) -> Vec<String> {
     let entries = page(&app.state.store, &AuditFilter::default())
         .await
         .unwrap()
@@ -193,6 +195,8 @@ async fn a_migration_goes_all_the_way() {
         plan_hash: migration.plan_hash.clone(),
         phase: 2,
         without_backup: false,
+        despite_use: None,
+        hold: false,
     };
     let error = engineer.start_phase(request.clone()).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::Blocked);
@@ -437,6 +441,8 @@ migration:
         plan_hash: other.plan_hash.clone(),
         phase: 1,
         without_backup: true,
+        despite_use: None,
+        hold: false,
     };
     let error = engineer.start_phase(request).await.unwrap_err();
     assert_eq!(

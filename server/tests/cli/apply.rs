@@ -411,7 +411,14 @@ fn the_examples_run() {
         .bellows(&apply(
             rename,
             &url,
-            &["-y", "--confirm-gates", "v2", "--skip-backup"],
+            &[
+                "-y",
+                "--confirm-gates",
+                "v2",
+                "--skip-backup",
+                "--despite-use",
+                "the old version has just been switched off",
+            ],
         ))
         .exits(0);
     assert!(!database.has_column("last_name"));
@@ -419,4 +426,98 @@ fn the_examples_run() {
         database.number("SELECT count(*) FROM customers WHERE family_name = 'Old'"),
         1
     );
+}
+
+const RENAMED: &str = "\
+migration:
+  name: rename-phone
+  database: ENGINE
+  phases:
+    - phase: 1
+      operations:
+        - {type: add_column, table: customers, column: telephone, dataType: VARCHAR(40)}
+        - {type: enable_dual_write, table: customers, oldColumn: phone, newColumn: telephone}
+    - phase: 2
+      operations:
+        - {type: backfill, table: customers, sql: telephone = phone, where: telephone IS NULL AND phone IS NOT NULL}
+    - phase: 3
+      gate: {soak: 1h}
+      operations:
+        - {type: drop_column, table: customers, column: phone}
+";
+
+#[test]
+fn a_contract_phase_does_not_begin_while_the_old_column_is_written() {
+    let database = Database::postgres();
+    let place = Place::new();
+    let file = write(&place, "rename.yaml", RENAMED, &database);
+    let url = database.url();
+    let stopped = place.bellows(&apply(&file, &url, &["-y"])).exits(3);
+    assert_eq!(stopped.last()["reason"], "soak");
+    let on = ["-y", "--skip-soak", "--skip-backup"];
+    database.run("UPDATE customers SET phone = '555' WHERE id < 4");
+    let stopped = place.bellows(&apply(&file, &url, &on)).exits(3);
+    assert_eq!(stopped.last()["reason"], "in_use");
+    let seen = stopped.events();
+    let evidence = seen.iter().find(|e| e["event"] == "evidence").unwrap();
+    let writes = &evidence["evidence"]["all"][0];
+    assert_eq!(writes["source"], "writes", "{evidence}");
+    assert_eq!(writes["usage"]["state"], "in_use", "{evidence}");
+    assert!(database.has_column("phone"));
+    // It is looked at anew every time; people are told in words.
+    database.run("UPDATE customers SET phone = '666' WHERE id < 4");
+    let said = place
+        .bellows(&[
+            "migrate",
+            "apply",
+            &file,
+            "--target",
+            &url,
+            "-y",
+            "--skip-soak",
+            "--skip-backup",
+        ])
+        .exits(3);
+    let words = "applications still write customers.phone: writes (1 times)";
+    assert!(said.out.contains(words), "{}", said.out);
+    database.run("UPDATE customers SET phone = '777' WHERE id < 4");
+    let all = [&on[..], &["--despite-use", "the last one is switched off"]].concat();
+    place.bellows(&apply(&file, &url, &all)).exits(0);
+    assert!(!database.has_column("phone"));
+    let audit = place.bellows(&["audit", "export"]).exits(0);
+    let accepted = audit.events();
+    let accepted = accepted
+        .iter()
+        .find(|e| e["action"] == "use.accepted")
+        .unwrap();
+    assert_eq!(accepted["detail"]["reason"], "the last one is switched off");
+}
+
+#[test]
+fn what_is_held_goes_on_when_it_is_called_with_go() {
+    let database = Database::sqlite();
+    let place = Place::new();
+    let text = GATED.replace("gate: {soak: 1h}", "kind: contract");
+    let text = text.replace("gate: {deploy: Applications write points}", "kind: migrate");
+    let file = write(&place, "held.yaml", &text, &database);
+    let url = database.url();
+    let on = ["-y", "--skip-backup"];
+    let nothing = place.bellows(&apply(&file, &url, &["-y", "--phase", "1", "--go"]));
+    assert!(nothing.exits(2).err.contains("is not held"));
+    let held = [&on[..], &["--hold-cut-over"]].concat();
+    let stopped = place.bellows(&apply(&file, &url, &held)).exits(3).last();
+    assert_eq!(
+        (&stopped["reason"], &stopped["phase"]),
+        (&"held".into(), &3.into())
+    );
+    assert!(database.has_column("spent_cents"));
+    // Whoever goes on heeds it, whether they know of it or not.
+    let stopped = place.bellows(&apply(&file, &url, &on)).exits(3).last();
+    assert_eq!(stopped["reason"], "held");
+    let go = [&on[..], &["--go"]].concat();
+    let done = place.bellows(&apply(&file, &url, &go)).exits(0);
+    assert!(kinds(&done.events()).contains(&"go_said"), "{}", done.out);
+    assert!(!database.has_column("spent_cents"));
+    let audit = place.bellows(&["audit", "export"]).exits(0);
+    assert!(audit.events().iter().any(|e| e["action"] == "execution.go"));
 }

@@ -43,6 +43,8 @@ impl Applied {
             .arg(&self.file)
             .args(["--target", &self.url, "-y", "--skip-backup"])
             .args(["--phase", &phase.to_string(), "--format", "json"])
+            // The old version has just ended: it need not be quiet first.
+            .args(["--despite-use", "nobody of the old version is left"])
             .args(more);
         command.spawn().expect("bellows starts")
     }

@@ -1,4 +1,4 @@
-//! Pause, resume, faster, slower, cancel, roll back.
+//! Pause, resume, go, faster, slower, cancel, roll back.
 
 use bellows::run::ExecutionState;
 use leptos::prelude::*;
@@ -16,6 +16,9 @@ pub fn Controls(
     /// Where it stands.
     #[prop(into)]
     state: Signal<ExecutionState>,
+    /// Whether it is held until a person says go.
+    #[prop(into)]
+    held: Signal<bool>,
 ) -> impl IntoView {
     let send = Action::new(move |control: &Control| {
         let control = *control;
@@ -33,6 +36,9 @@ pub fn Controls(
     });
     let roll_back = Callback::new(move |()| {
         send.dispatch(Control::RollBack);
+    });
+    let go = Callback::new(move |()| {
+        send.dispatch(Control::Go);
     });
     view! {
         <div class="buttons" role="group" aria-label="Control the execution">
@@ -73,7 +79,22 @@ pub fn Controls(
                     })
             }}
             {move || {
-                is(&[ExecutionState::Paused])
+                (held.get() && is(&[ExecutionState::Paused, ExecutionState::Waiting]))
+                    .then(|| {
+                        view! {
+                            <ConfirmButton
+                                label="Go"
+                                class="primary"
+                                question="Go on with what is held?"
+                                explain="What comes next is noticed by applications at once. That you said so is recorded."
+                                disabled=pending
+                                yes=go
+                            />
+                        }
+                    })
+            }}
+            {move || {
+                (!held.get() && is(&[ExecutionState::Paused]))
                     .then(|| {
                         view! {
                             <button

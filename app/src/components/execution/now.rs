@@ -7,7 +7,7 @@ use bellows::run::{
 use leptos::prelude::*;
 
 use super::end_session::{Asked, EndSession};
-use crate::components::Sql;
+use crate::components::{Sql, Time};
 use crate::text;
 
 /// The step in hand, or why nothing is in hand.
@@ -109,7 +109,9 @@ fn Stop(stopped: Stopped) -> impl IntoView {
     let why = match stopped.reason {
         StopReason::Gate => "A gate is not confirmed",
         StopReason::Soak => "The soak is not over",
+        StopReason::InUse => "What it takes away is still used",
         StopReason::Paused => "Paused by a person",
+        StopReason::Held => "Held until a person says go",
         StopReason::Busy => "Another run holds the target",
         StopReason::Lock => "A lock was not to be had",
         StopReason::Throttle => "Held back by the throttle for too long",
@@ -119,7 +121,12 @@ fn Stop(stopped: Stopped) -> impl IntoView {
     };
     view! {
         <div class="notice warn" data-testid="stopped">
-            <p><strong>"Phase "{stopped.phase}" stands still. "{why}"."</strong></p>
+            <p>
+                <strong>"Phase "{stopped.phase}" stands still. "{why}"."</strong>
+                " Since "
+                <Time at=stopped.since />
+                "."
+            </p>
             <p>{stopped.message}</p>
         </div>
     }

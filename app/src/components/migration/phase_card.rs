@@ -8,8 +8,8 @@ use leptos::prelude::*;
 use super::forecast::{Outlook, PhaseOutlook};
 use super::start::StartPanel;
 use crate::backend::PhaseView;
-use crate::components::PhaseBadge;
 use crate::components::plan::{FindingActs, Findings, PhaseFacts, PhaseSteps};
+use crate::components::{EvidencePanel, Found, PhaseBadge};
 
 /// The card.
 #[component]
@@ -32,6 +32,8 @@ pub fn PhaseCard(
     may_approve: bool,
     /// Whether its locks would be had now, and what asks once more.
     outlook: (Outlook, Callback<()>),
+    /// Whether what it takes away is used, and what looks once more.
+    evidence: (Found, Callback<()>),
     /// Loads the page anew.
     reload: Callback<()>,
 ) -> impl IntoView {
@@ -85,7 +87,16 @@ pub fn PhaseCard(
                 .then(|| {
                     view! { <PhaseOutlook phase=number outlook=outlook.0 ask=outlook.1 /> }
                 })}
-            <StartPanel migration_id plan_hash planned phase may_execute reload />
+            <EvidencePanel found=evidence.0 ask=evidence.1 phase=number />
+            <StartPanel
+                migration_id
+                plan_hash
+                planned
+                phase
+                may_execute
+                used=evidence.0
+                reload
+            />
         </article>
     }
     .into_any()

@@ -8,7 +8,7 @@ use leptos_router::hooks::use_navigate;
 
 use crate::api;
 use crate::backend::{ApiError, BlockedBy, PhaseView, StartRequest};
-use crate::components::ActionFailure;
+use crate::components::{ActionFailure, Found};
 
 /// What can be done about a phase that has not started.
 #[component]
@@ -23,6 +23,8 @@ pub fn StartPanel(
     phase: PhaseView,
     /// Whether the person may confirm gates and start phases at all.
     may_execute: bool,
+    /// Whether what it takes away is used.
+    used: Found,
     /// Loads the page anew.
     reload: Callback<()>,
 ) -> impl IntoView {
@@ -64,8 +66,11 @@ pub fn StartPanel(
                 plan_hash,
                 phase: phase.phase,
                 without_backup: false,
+                despite_use: None,
+                hold: false,
             };
-            view! { <StartButton request backup=phase.backup /> }.into_any()
+            let can_hold = phase.can_hold.then_some(phase.is_held);
+            view! { <StartButton request backup=phase.backup used can_hold /> }.into_any()
         } else {
             view! { <Blocked blocked=phase.blocked /> }.into_any()
         }}
@@ -94,13 +99,30 @@ fn Blocked(blocked: BlockedBy) -> impl IntoView {
 }
 
 #[component]
-fn StartButton(request: StartRequest, backup: BackupNeed) -> impl IntoView {
+fn StartButton(
+    request: StartRequest,
+    backup: BackupNeed,
+    used: Found,
+    /// Whether the policy holds it; absent where it has no cut-over.
+    can_hold: Option<bool>,
+) -> impl IntoView {
     let navigate = use_navigate();
     let number = request.phase;
     let without_backup = RwSignal::new(false);
+    let reason = RwSignal::new(String::new());
+    let hold = RwSignal::new(false);
+    let in_use = Memo::new(move |_| match used.get() {
+        Some(Ok(Some(seen))) => {
+            seen.phase == number && (!seen.in_use().is_empty() || seen.quiet_left_ms() > 0)
+        }
+        Some(Ok(None) | Err(_)) | None => false,
+    });
     let start = Action::new(move |(): &()| {
         let request = StartRequest {
             without_backup: without_backup.get_untracked(),
+            despite_use: Some(reason.get_untracked().trim().to_owned())
+                .filter(|reason| !reason.is_empty()),
+            hold: hold.get_untracked(),
             ..request.clone()
         };
         let navigate = navigate.clone();
@@ -112,6 +134,9 @@ fn StartButton(request: StartRequest, backup: BackupNeed) -> impl IntoView {
     });
     let pending = start.pending();
     let failure = Signal::derive(move || start.value().get().and_then(Result::err));
+    let reason_id = format!("despite-use-{number}");
+    let hold_id = format!("hold-{number}");
+    let hold_for = hold_id.clone();
     let tick = format!("without-backup-{number}");
     let tick_id = tick.clone();
     view! {
@@ -134,6 +159,47 @@ fn StartButton(request: StartRequest, backup: BackupNeed) -> impl IntoView {
                     </label>
                 }
             })}
+        {match can_hold {
+            None => ().into_any(),
+            Some(true) => {
+                view! { <p>"It is held before the cut-over until somebody says go: the environment wants it so."</p> }
+                    .into_any()
+            }
+            Some(false) => {
+                view! {
+                    <label class="tick" for=hold_for>
+                        <input
+                            type="checkbox"
+                            id=hold_id
+                            on:change=move |event| hold.set(event_target_checked(&event))
+                        />
+                        "Hold it before the cut-over until somebody says go"
+                    </label>
+                }
+                    .into_any()
+            }
+        }}
+        {move || {
+            let id = reason_id.clone();
+            in_use
+                .get()
+                .then(|| {
+                    view! {
+                        <div class="field">
+                            <label for=id.clone()>
+                                "Why it may start although what it takes away was used. Recorded."
+                            </label>
+                            <input
+                                type="text"
+                                id=id
+                                autocomplete="off"
+                                prop:value=reason
+                                on:input=move |event| reason.set(event_target_value(&event))
+                            />
+                        </div>
+                    }
+                })
+        }}
         <div class="buttons">
             <button
                 type="button"

@@ -1,6 +1,8 @@
 //! Executions in Bellows' records on the target: reading them, and every change of their state.
 
 mod backups;
+mod holds;
+mod looks;
 mod measures;
 mod read;
 
@@ -15,6 +17,8 @@ use crate::target::{Arg, Link, on_conflict, ours};
 use super::record::ExecuteError;
 
 pub(super) use backups::{back_to, keep_snapshot, restored, snapshots, standing};
+pub(super) use holds::{ask_hold, hold, say_go, set_held};
+pub(super) use looks::{keep_look, last_look, looks};
 pub(super) use measures::{held, keep_measure, measures};
 pub(super) use read::{after, all, before, latest, now, one, steps, undo, walked};
 
@@ -186,6 +190,8 @@ pub(super) async fn inherit(
         "INSERT INTO {b}gate (execution, phase, version, confirmed_by, at)
          SELECT $2, phase, version, confirmed_by, at
          FROM {b}gate WHERE execution = $1 AND phase <= $3",
+        "INSERT INTO {b}look (execution, phase, at, seen)
+         SELECT $2, phase, at, seen FROM {b}look WHERE execution = $1 AND phase > $3",
     ] {
         link.execute(&ours(engine, sql), &args).await?;
     }
@@ -317,6 +323,7 @@ pub(super) async fn forget_phase(
     for sql in [
         "DELETE FROM {b}step WHERE execution = $1 AND phase = $2",
         "DELETE FROM {b}checkpoint WHERE execution = $1 AND phase = $2",
+        "DELETE FROM {b}hold WHERE execution = $1 AND phase = $2",
         "UPDATE {b}phase SET state = 'pending', started_at = NULL, completed_at = NULL,
                 fingerprint_after = NULL, tables_after = NULL
          WHERE execution = $1 AND phase = $2",
