@@ -260,6 +260,54 @@ fn done_phases_are_taken_back_when_asked() {
     assert_eq!(view.state, Some(ExecutionState::RolledBack));
 }
 
+#[test]
+fn what_is_completed_can_be_taken_back() {
+    let mut told = whole();
+    let (first, second) = (1, 2);
+    for phase in [second, first] {
+        told.extend([
+            EventKind::Notice {
+                message: "asked for".into(),
+            },
+            EventKind::RollbackStarted { phase },
+            step(phase, &format!("{phase}.r0.0")),
+            step_done(phase, &format!("{phase}.r0.0")),
+        ]);
+        let view = View::fold(&events(told.clone()));
+        assert_eq!(view.illegal, Vec::new());
+        assert_eq!(view.state, Some(ExecutionState::RollingBack));
+        assert_eq!(view.finished, None, "it is not over any more");
+        told.push(EventKind::PhaseRolledBack { phase });
+    }
+    told.push(finished(FinalStatus::RolledBack));
+    let view = View::fold(&events(told));
+    assert_eq!(view.illegal, Vec::new());
+    assert_eq!(view.state, Some(ExecutionState::RolledBack));
+    assert_eq!(view.finished, Some((FinalStatus::RolledBack, None)));
+    assert!(
+        view.phases
+            .iter()
+            .all(|phase| phase.state == PhaseState::RolledBack)
+    );
+}
+
+#[test]
+fn a_phase_that_was_taken_back_alone_is_waited_for_and_runs_again() {
+    let mut told = whole();
+    told.extend([
+        EventKind::RollbackStarted { phase: 2 },
+        EventKind::PhaseRolledBack { phase: 2 },
+    ]);
+    let view = View::fold(&events(told.clone()));
+    assert_eq!(view.illegal, Vec::new());
+    assert_eq!(view.state, Some(ExecutionState::Waiting));
+    told.extend([started(2, false), done(2), finished(FinalStatus::Completed)]);
+    let view = View::fold(&events(told));
+    assert_eq!(view.illegal, Vec::new());
+    assert_eq!(view.state, Some(ExecutionState::Completed));
+    assert_eq!(view.phase(2).unwrap().state, PhaseState::Completed);
+}
+
 /// What can come in each state, all of it.
 #[test]
 fn the_table_of_transitions() {
@@ -392,11 +440,7 @@ fn the_table_of_transitions() {
 
 #[test]
 fn an_account_that_cannot_be_is_reported() {
-    let view = View::fold(&events(vec![
-        created(),
-        done(1),
-        finished(FinalStatus::RolledBack),
-    ]));
+    let view = View::fold(&events(vec![created(), done(1), progress("1.0.0", 1)]));
     assert_eq!(view.illegal.len(), 3, "{:?}", view.illegal);
     assert_eq!(
         view.illegal[0].to_string(),

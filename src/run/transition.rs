@@ -61,7 +61,32 @@ pub fn next(
         return Ok(*state);
     }
     if state.is_over() {
-        return Err(illegal());
+        return match event {
+            // What was done is there to be taken back, whatever the end was.
+            EventKind::RollbackStarted { .. } => Ok(S::RollingBack),
+            EventKind::Recovered { .. } | EventKind::Notice { .. } => Ok(state),
+            EventKind::ExecutionCreated { .. }
+            | EventKind::PhaseStarted { .. }
+            | EventKind::StepStarted { .. }
+            | EventKind::StepCompleted { .. }
+            | EventKind::LockWaiting { .. }
+            | EventKind::BlockerEnded { .. }
+            | EventKind::Progress { .. }
+            | EventKind::Throttled { .. }
+            | EventKind::Released { .. }
+            | EventKind::CheckPassed { .. }
+            | EventKind::CheckFailed { .. }
+            | EventKind::Stopped { .. }
+            | EventKind::PhaseCompleted { .. }
+            | EventKind::PhaseFailed { .. }
+            | EventKind::PhaseRolledBack { .. }
+            | EventKind::BackupProgress { .. }
+            | EventKind::BackupTaken { .. }
+            | EventKind::BackupSkipped { .. }
+            | EventKind::Restored { .. }
+            | EventKind::GoSaid { .. }
+            | EventKind::Finished { .. } => Err(illegal()),
+        };
     }
     let legal = |when: &[S], then: S| {
         if when.contains(&state) {
@@ -124,11 +149,16 @@ pub fn next(
         EventKind::PhaseCompleted { .. } => legal(&[S::Running], S::Waiting),
         EventKind::PhaseFailed { .. } => legal(&[S::Running, S::Paused], S::RollingBack),
         EventKind::RollbackStarted { .. } => Ok(S::RollingBack),
-        EventKind::PhaseRolledBack { .. } => legal(&[S::RollingBack], S::RollingBack),
+        // The next one goes back, or that was all: then the execution ends, or, where a person asked
+        // for this phase alone, waits for it again.
+        EventKind::PhaseRolledBack { .. } => legal(&[S::RollingBack], S::Waiting),
         EventKind::Finished { status, .. } => match status {
             FinalStatus::Completed => legal(&[S::Running, S::Waiting], S::Completed),
-            FinalStatus::Failed => legal(&[S::Running, S::Paused, S::RollingBack], S::Failed),
-            FinalStatus::RolledBack => legal(&[S::RollingBack], S::RolledBack),
+            FinalStatus::Failed => legal(
+                &[S::Running, S::Waiting, S::Paused, S::RollingBack],
+                S::Failed,
+            ),
+            FinalStatus::RolledBack => legal(&[S::RollingBack, S::Waiting], S::RolledBack),
             FinalStatus::Cancelled => Ok(S::Cancelled),
         },
     }
@@ -152,10 +182,13 @@ pub fn next_phase(state: PhaseState, event: &EventKind) -> Result<PhaseState, Il
         }
     };
     match event {
-        EventKind::PhaseStarted { resumed: false, .. } => legal(&[S::Pending], S::Running),
-        EventKind::PhaseStarted { resumed: true, .. } => {
-            legal(&[S::Pending, S::Running, S::Paused], S::Running)
+        EventKind::PhaseStarted { resumed: false, .. } => {
+            legal(&[S::Pending, S::RolledBack], S::Running)
         }
+        EventKind::PhaseStarted { resumed: true, .. } => legal(
+            &[S::Pending, S::Running, S::Paused, S::RolledBack],
+            S::Running,
+        ),
         EventKind::StepStarted { .. } | EventKind::StepCompleted { .. } => {
             legal(&[S::Running, S::Paused, S::Completed, S::Failed], state)
         }

@@ -370,6 +370,7 @@ impl View {
             }
             EventKind::RollbackStarted { phase } => {
                 self.stopped = None;
+                self.finished = None;
                 self.rolling_back = Some(*phase);
             }
             EventKind::PhaseRolledBack { .. } => self.rolling_back = None,

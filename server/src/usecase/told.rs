@@ -60,8 +60,9 @@ fn missing(told: &View, seen: &ExecutionRecord) -> Vec<EventKind> {
             events.push(EventKind::PhaseRolledBack { phase });
         }
     }
-    if told.finished.is_none()
-        && let Some(status) = ended(seen.state)
+    // One that had ended may have been taken back since.
+    if let Some(status) = ended(seen.state)
+        && told.finished.as_ref().map(|(told, _)| *told) != Some(status)
     {
         events.push(EventKind::Finished {
             status,
@@ -176,6 +177,23 @@ mod tests {
         let back = seen(ExecutionState::RolledBack, &[RolledBack, Pending]);
         check(vec![created.clone(), started(1), failed.clone()], &back);
         let begun = EventKind::RollbackStarted { phase: 1 };
-        check(vec![created, started(1), failed, begun], &back);
+        check(vec![created.clone(), started(1), failed, begun], &back);
+        let completed = |phase| EventKind::PhaseCompleted {
+            phase,
+            duration_ms: 1,
+        };
+        let whole = vec![
+            created,
+            started(1),
+            completed(1),
+            started(2),
+            completed(2),
+            EventKind::Finished {
+                status: FinalStatus::Completed,
+                message: None,
+            },
+        ];
+        let back = seen(ExecutionState::RolledBack, &[RolledBack, RolledBack]);
+        check(whole, &back);
     }
 }
