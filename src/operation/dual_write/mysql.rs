@@ -36,9 +36,12 @@ pub(in crate::operation) fn install(
         table,
         dual_write,
     };
+    // A row that comes before the second one is there has nothing on its other side, like all those
+    // of before, and is filled with them. One that came by the first and is changed past the second
+    // would keep a value that looks like somebody's own.
     let made = [
-        (insert, "INSERT", both.on_insert()),
         (update, "UPDATE", both.on_update()),
+        (insert, "INSERT", both.on_insert()),
     ];
     let mut out: Vec<Draft> = made
         .into_iter()
