@@ -13,12 +13,10 @@ use super::session;
 use super::walk::Walk;
 use crate::target::{Fault, Link, fault};
 
-/// How long a batch waits for a row that somebody else has locked. Nobody queues behind it.
-const ROW_WAIT_MS: u64 = 1000;
-
-/// The same for a copy. A writer that waits for one of its rows may hold another row's copy, and
-/// must not be the one whom the server picks to end the knot, after `deadlock_timeout`.
-const COPY_WAIT_MS: u64 = 300;
+/// How long a batch waits on PostgreSQL for a row that somebody else has locked. Whoever has it may
+/// wait for a row of the batch, and must not be the one whom the server picks to end the knot: that
+/// is who has waited for `deadlock_timeout`, a second unless somebody changed it.
+const ROW_WAIT_MS: u64 = 300;
 
 /// What one batch did.
 pub(super) struct Batch {
@@ -79,13 +77,9 @@ impl Course<'_> {
     /// lost together or not at all, in their order, and the last one waits for all of them.
     fn begin(&self, engine: Engine) -> String {
         let past = self.job.past_triggers();
-        let wait_ms = match self.job {
-            Job::Fill(_) => ROW_WAIT_MS,
-            Job::Copy(_) | Job::Compare(_) => COPY_WAIT_MS,
-        };
         match engine {
             Engine::PostgreSql => format!(
-                "BEGIN; SET LOCAL lock_timeout = '{wait_ms}ms'; \
+                "BEGIN; SET LOCAL lock_timeout = '{ROW_WAIT_MS}ms'; \
                  SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = off; \
                  SET LOCAL enable_bitmapscan = off; SET LOCAL synchronous_commit = off{}",
                 if past {
@@ -94,8 +88,12 @@ impl Course<'_> {
                     ""
                 }
             ),
+            // These servers see a knot at once, and pick who has changed less: the writer. A batch
+            // that waits for no row is in none. MySQL's waits begin at a second; it is told so with
+            // the rows.
             Engine::MySql | Engine::MariaDb => format!(
-                "SET SESSION innodb_lock_wait_timeout = 1, @bellows_bypass = {}; BEGIN",
+                "SET SESSION innodb_lock_wait_timeout = {}, @bellows_bypass = {}; BEGIN",
+                i32::from(engine == Engine::MySql || !matches!(self.job, Job::Fill(_))),
                 if past { "1" } else { "NULL" }
             ),
             Engine::Sqlite if past => {
