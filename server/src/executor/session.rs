@@ -237,11 +237,28 @@ impl Session {
         if self.wait_for_lock(ORPHAN_GRACE).await? {
             return Ok(None);
         }
-        self.end_backend(&orphan).await?;
-        if self.wait_for_lock(ORPHAN_END).await? {
+        let ended = match self.end_backend(&orphan).await {
+            Err(error) if fault(&error) == Fault::Lost => return Err(error.into()),
+            ended => ended,
+        };
+        // Where it was not ended it may have gone by itself.
+        let time = if ended.is_ok() {
+            ORPHAN_END
+        } else {
+            Duration::ZERO
+        };
+        if self.wait_for_lock(time).await? {
             return Ok(None);
         }
-        Ok(Some(who(Some(orphan), "another run")))
+        let pid = orphan.pid.unwrap_or_default();
+        let mut busy = who(Some(orphan), "another run");
+        if let Err(error) = ended {
+            busy += &format!(
+                "; nobody is there any more, but its session {pid} could not be ended: {error}. \
+                 Have it ended by somebody who may"
+            );
+        }
+        Ok(Some(busy))
     }
 
     async fn try_advisory(&mut self) -> Result<bool, sqlx::Error> {
@@ -256,16 +273,19 @@ impl Session {
 
     async fn wait_for_lock(&mut self, time: Duration) -> Result<bool, sqlx::Error> {
         let started = Instant::now();
-        while started.elapsed() < time {
+        loop {
             if self.try_advisory().await? {
                 return Ok(true);
             }
+            if started.elapsed() >= time {
+                return Ok(false);
+            }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        Ok(false)
     }
 
-    /// Ends the backend of a lease, if the process id still belongs to it.
+    /// Ends the backend of a lease, if the process id still belongs to it. It is an error where that
+    /// is another user's, and not for us to end.
     async fn end_backend(&mut self, lease: &Lease) -> Result<(), sqlx::Error> {
         if self.link.engine().is_mysql_family() {
             return self.end_session(lease).await;
@@ -297,15 +317,11 @@ impl Session {
         let Some(holder) = holder.filter(|holder| Some(*holder) == lease.pid) else {
             return Ok(());
         };
-        match self.link.raw(&format!("KILL CONNECTION {holder}")).await {
-            Ok(_) => Ok(()),
-            // It may be gone by now, or belong to somebody whom we may not end: the lock tells.
-            Err(error) if fault(&error) == Fault::Statement => {
-                tracing::debug!(%error, "the orphaned session was not ended");
-                Ok(())
-            }
-            Err(error) => Err(error),
-        }
+        // It may be gone by now: then the lock is free.
+        self.link
+            .raw(&format!("KILL CONNECTION {holder}"))
+            .await
+            .map(|_| ())
     }
 
     /// Both at once: a connection that is lost between them would leave nobody's lease, and the
@@ -416,12 +432,16 @@ pub(super) async fn prepare(link: &mut Link) -> Result<Option<i32>, ExecuteError
     let mut pid = None;
     match link.engine() {
         Engine::PostgreSql => {
+            // A machine that vanishes says no goodbye: without the signs of life its session would
+            // hold the target for as long as the system keeps a silent connection, hours by default.
             link.raw(
                 "SET lock_timeout = 0; SET statement_timeout = 0;
                      SET idle_in_transaction_session_timeout = 0;
                      SET default_transaction_read_only = off;
                      SET default_transaction_isolation = 'read committed';
-                     SET datestyle = 'ISO'; SET plan_cache_mode = force_custom_plan",
+                     SET datestyle = 'ISO'; SET plan_cache_mode = force_custom_plan;
+                     SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5;
+                     SET tcp_keepalives_count = 3",
             )
             .await?;
             let row = link
