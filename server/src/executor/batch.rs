@@ -93,7 +93,10 @@ impl Course<'_> {
             // the rows.
             Engine::MySql | Engine::MariaDb => format!(
                 "SET SESSION innodb_lock_wait_timeout = {}, @bellows_bypass = {}; BEGIN",
-                i32::from(engine == Engine::MySql || !matches!(self.job, Job::Fill(_))),
+                match (engine, self.job) {
+                    (Engine::MariaDb, Job::Fill(_)) => 0,
+                    (_, _) => 1,
+                },
                 if past { "1" } else { "NULL" }
             ),
             Engine::Sqlite if past => {

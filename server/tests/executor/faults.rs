@@ -7,7 +7,7 @@ use bellows::run::{EventKind, StopReason};
 use bellows_server::executor::{Outcome, RunOptions, control, run_phase};
 use bellows_server::target::{Target, TargetError};
 
-use crate::support::{Events, Proxy, TestTarget, open, run, run_on};
+use crate::support::{Events, Proxy, TestTarget, apply, numbers, open, run, run_on};
 
 const FILL: &str = "
 migration:
@@ -27,20 +27,21 @@ migration:
 /// A table whose backfill adds one to every row: done twice, it shows.
 pub async fn table(engine: Engine) -> TestTarget {
     let test = TestTarget::new(engine).await;
-    test.sql(
-        "CREATE TABLE t (id int PRIMARY KEY, b int NOT NULL);
-         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
-         INSERT INTO t SELECT i, 0 FROM n",
-    )
+    test.sql(&format!(
+        "CREATE TABLE t (id int PRIMARY KEY, b int NOT NULL); INSERT INTO t SELECT i, 0 FROM {}",
+        numbers(engine, 3000)
+    ))
     .await;
     test
 }
 
-fn document(engine: Engine) -> String {
+/// A document that fills it, and makes an index and a column more.
+pub fn document(engine: Engine) -> String {
     FILL.replace("{engine}", engine.word())
 }
 
-async fn right(test: &TestTarget) {
+/// Every row was filled once, and the rest is there.
+pub async fn right(test: &TestTarget) {
     assert_eq!(
         test.number("SELECT count(*) FROM t WHERE b = 1").await,
         3000,
@@ -153,23 +154,13 @@ async fn a_connection_cut_again_and_again_changes_nothing() {
 #[tokio::test]
 async fn a_commit_whose_reply_is_lost_is_looked_up_and_not_guessed() {
     let test = table(Engine::PostgreSql).await;
-    let address = test.url.address();
-    let (server, database) = address
-        .strip_prefix("postgres://")
-        .and_then(|rest| rest.split_once('/'))
-        .unwrap();
-    let proxy = Proxy::swallowing(server.to_owned(), 7).await;
-    let through = test
-        .url
-        .secret()
-        .replace(server, &format!("127.0.0.1:{}", proxy.port()));
-    assert!(through.contains(database));
-    let target = Target::connect(&through.parse().unwrap()).await.unwrap();
+    let proxy = Proxy::swallowing(test.server_address(), 7).await;
+    let target = test.through(proxy.port()).await;
     let record = open(&test.target, &document(Engine::PostgreSql)).await;
     let events = Events::default();
     let outcome = run_as("test", &target, &record.id, &events).await;
     assert_eq!(outcome, Outcome::Completed, "{:#?}", events.all());
-    assert!(proxy.swallowed() >= 3, "{}", proxy.swallowed());
+    assert!(proxy.cuts() >= 3, "{}", proxy.cuts());
     right(&test).await;
 }
 
@@ -329,6 +320,81 @@ async fn a_lease_without_a_sign_of_life_is_anybodys() {
     .await;
     assert_eq!(outcome, Outcome::Completed);
     assert!(frozen.try_run("SELECT 1").await.is_err());
+}
+
+/// The session of one that is gone belongs to a user that this one may not end: who it is and what
+/// to do is said, and once it was ended the target is free.
+#[tokio::test]
+async fn an_orphan_that_is_not_ours_to_end_is_named() {
+    let test = TestTarget::postgres().await;
+    let role = format!("runner_{}", uuid::Uuid::now_v7().simple());
+    test.sql(&format!(
+        "CREATE ROLE {role} LOGIN; GRANT pg_read_all_stats TO {role}; GRANT CREATE ON SCHEMA public TO {role};
+         DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO {role}', current_database()); END $$;
+         SET ROLE {role}; CREATE TABLE t (id int PRIMARY KEY, b int NOT NULL);
+         INSERT INTO t SELECT i, 0 FROM generate_series(1, 3000) i"
+    ))
+    .await;
+    let (_, rest) = test.url.secret().rsplit_once('@').unwrap();
+    let url = format!("postgres://{role}@{rest}").parse().unwrap();
+    let target = Target::connect(&url).await.unwrap();
+    let record = open(&target, &document(Engine::PostgreSql)).await;
+    let mut orphan = test.client().await;
+    orphan
+        .run(
+            "SELECT pg_try_advisory_lock(x'42454c4c'::int, 1);
+             INSERT INTO bellows.lease (token, one, owner, execution, host, process, pid,
+                                        backend_start, heartbeat)
+             SELECT 'old', 1, 'dead server', 'x', 'somewhere', '1:1', pid,
+                    (extract(epoch from backend_start) * 1000000)::bigint, 0
+             FROM pg_stat_activity WHERE pid = pg_backend_pid()",
+        )
+        .await;
+    let pid = orphan.number("SELECT pg_backend_pid()").await;
+    let events = Events::default();
+    let busy = run_as("another server", &target, &record.id, &events).await;
+    let Outcome::Stopped {
+        reason: StopReason::Busy,
+        message,
+    } = busy
+    else {
+        panic!("{busy:?}");
+    };
+    let session = format!("its session {pid} could not be ended");
+    assert!(
+        message.contains("dead server") && message.contains(&session),
+        "{message}"
+    );
+    drop(orphan);
+    let outcome = loop {
+        let outcome = run_as("another server", &target, &record.id, &events).await;
+        if !matches!(outcome, Outcome::Stopped { .. }) {
+            break outcome;
+        }
+    };
+    assert_eq!(outcome, Outcome::Completed);
+    right(&test).await;
+}
+
+/// A machine that vanishes closes no connection: the server looks after the run's by itself.
+#[tokio::test]
+async fn a_run_s_session_does_not_outlive_its_machine() {
+    let test = TestTarget::postgres().await;
+    let yaml = "
+migration:
+  name: look
+  database: postgresql
+  phases:
+    - phase: 1
+      operations:
+        - type: custom_sql
+          sql: CREATE TABLE seen AS SELECT name, setting FROM pg_settings
+          rollbackSql: DROP TABLE seen
+";
+    apply(&test.target, yaml).await;
+    let waits = "SELECT sum(setting::int) FROM seen
+                 WHERE name IN ('tcp_keepalives_idle', 'tcp_keepalives_interval')";
+    assert_eq!(test.number(waits).await, 20);
 }
 
 #[tokio::test]

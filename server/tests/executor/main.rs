@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod acceptance;
 mod any_names;
 mod backfill;
 mod changes;
@@ -41,5 +42,6 @@ mod sqlite_rebuild;
 mod sqlite_shadow;
 mod throttle;
 mod traps;
+mod versions;
 mod ways_back;
 mod workers;

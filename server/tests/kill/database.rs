@@ -67,6 +67,13 @@ impl Database {
             .expect("the database goes");
     }
 
+    /// A connection of one's own.
+    pub async fn connection(&self) -> PgConnection {
+        PgConnection::connect_with(&self.admin.clone().database(&self.name))
+            .await
+            .expect("a connection")
+    }
+
     /// Runs SQL, several statements too.
     pub async fn run(&self, sql: &str) {
         sqlx::raw_sql(sql)
@@ -241,9 +248,7 @@ impl Database {
              WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION watch_steps()"
         ))
         .await;
-        let mut holder = PgConnection::connect_with(&self.admin.clone().database(&self.name))
-            .await
-            .expect("a connection");
+        let mut holder = self.connection().await;
         for step in steps {
             for state in ["intent", "done"] {
                 sqlx::query("SELECT pg_advisory_lock($1, hashtext($2))")

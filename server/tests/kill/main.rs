@@ -2,7 +2,12 @@
 //! rename, and of the command line in the midst of a copy, a swap, a backfill on MariaDB and every
 //! phase of four patterns, with writers at work: afterwards every row is right, no row was done twice, and the run is completed.
 
+#[macro_use]
+#[path = "../support/mod.rs"]
+mod support;
+
 mod apply;
+mod checkpoint;
 mod database;
 mod mariadb;
 mod patterns;

@@ -4,19 +4,16 @@
 
 use std::collections::BTreeMap;
 use std::process::Child;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bellows::document::{Engine, Migration, emit};
 use bellows::pattern;
 use bellows_server::target::Target;
 use rand::Rng;
-use sqlx::PgPool;
-use tokio::task::JoinHandle;
 
 use super::apply::Applied;
 use super::database::Database;
+use super::support::{Application, Rounds};
 
 /// Rows that nobody writes, so that a digest tells whether one of them changed.
 const ROWS: i64 = 4_000;
@@ -50,14 +47,6 @@ const DIGEST: &str =
     "SELECT md5(string_agg(concat_ws(',', id, email, age, full_name, team), ';' ORDER BY id))
     FROM people WHERE id <= 4000";
 
-/// What applications of one version do in a round, and what they must read after it. `{n}` is the
-/// number of the round, and `{id}` a row that nobody else writes.
-struct Rounds {
-    write: &'static [&'static str],
-    read: &'static str,
-    means: &'static str,
-}
-
 /// A pattern, and what is true of it.
 struct Case {
     word: &'static str,
@@ -73,58 +62,10 @@ struct Case {
     lasting: bool,
 }
 
-/// An application that writes and reads back its own view until it is stopped.
-struct Application {
-    stop: Arc<AtomicBool>,
-    task: JoinHandle<(u64, Vec<String>)>,
-}
-
-impl Application {
-    async fn start(url: &str, rounds: &'static Rounds, first: i64) -> Self {
-        let pool: PgPool = bellows_server::pool::options()
-            .max_connections(1)
-            .connect(url)
-            .await
-            .expect("a connection");
-        let stop = Arc::new(AtomicBool::new(false));
-        let told = stop.clone();
-        let task = tokio::spawn(async move {
-            let (mut done, mut wrong) = (0_u64, Vec::new());
-            while !told.load(Ordering::Relaxed) && wrong.len() < 5 {
-                let id = first + i64::try_from(done % 50).expect("small");
-                let fill = |sql: &str| {
-                    sql.replace("{n}", &done.to_string())
-                        .replace("{id}", &id.to_string())
-                };
-                for sql in rounds.write {
-                    let sql = fill(sql);
-                    if let Err(error) = sqlx::query(&sql).persistent(false).execute(&pool).await {
-                        wrong.push(format!("{sql}: {error}"));
-                    }
-                }
-                let read: Result<Option<String>, _> = sqlx::query_scalar(&fill(rounds.read))
-                    .persistent(false)
-                    .fetch_one(&pool)
-                    .await;
-                let means = fill(rounds.means);
-                match read {
-                    Ok(Some(found)) if found == means => {}
-                    other => wrong.push(format!("wrote {means}, and read {other:?}")),
-                }
-                done += 1;
-                tokio::time::sleep(Duration::from_millis(4)).await;
-            }
-            (done, wrong)
-        });
-        Self { stop, task }
-    }
-
-    async fn end(self, who: &str) {
-        self.stop.store(true, Ordering::Relaxed);
-        let (rounds, wrong) = self.task.await.expect("the application ran");
-        assert_eq!(wrong, Vec::<String>::new(), "{who}");
-        assert!(rounds > 0, "{who} did nothing");
-    }
+/// An application on fifty rows of its own.
+async fn application(url: &str, rounds: &'static Rounds, first: i64) -> Application {
+    let url = url.parse().expect("the URL");
+    Application::start(&url, rounds, first..first + 50).await
 }
 
 /// A run of a pattern under kills.
@@ -287,7 +228,7 @@ async fn killed_everywhere(case: &'static Case) {
     let mut round = 0;
     loop {
         round += 1;
-        let old = Application::start(&url, &case.old, 1_000_000 * round).await;
+        let old = application(&url, &case.old, 1_000_000 * round).await;
         let mut new = None;
         for phase in expand {
             let deployed = phase
@@ -295,7 +236,7 @@ async fn killed_everywhere(case: &'static Case) {
                 .as_ref()
                 .is_some_and(|gate| gate.deploy.is_some());
             if new.is_none() && (deployed || case.lasting) {
-                new = Some(Application::start(&url, &case.new, 1_000_000 * round + 500_000).await);
+                new = Some(application(&url, &case.new, 1_000_000 * round + 500_000).await);
             }
             stage.forth(phase.phase).await;
         }

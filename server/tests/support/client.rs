@@ -79,28 +79,42 @@ impl Client {
 
     /// The one value that a query gives, as text; `None` for NULL.
     pub async fn text(&mut self, sql: &str) -> Option<String> {
-        match self {
-            Client::Postgres(conn) => conn
-                .fetch_one(sql)
-                .await
-                .unwrap_or_else(|error| panic!("{error}: {sql}"))
-                .try_get_raw(0)
-                .ok()
-                .and_then(|value| {
-                    use sqlx::ValueRef;
-                    (!value.is_null()).then(|| value.as_str().unwrap().to_owned())
-                }),
-            Client::MariaDb(conn) | Client::MySql(conn) => conn
-                .fetch_one(sql)
-                .await
-                .unwrap_or_else(|error| panic!("{error}: {sql}"))
-                .try_get_unchecked(0)
-                .unwrap(),
+        self.try_text(sql)
+            .await
+            .unwrap_or_else(|error| panic!("{error}: {sql}"))
+    }
+
+    /// The same, or why it gives none.
+    pub async fn try_text(&mut self, sql: &str) -> Result<Option<String>, sqlx::Error> {
+        let sql = &*self.said(sql);
+        Ok(match self {
+            Client::Postgres(conn) => {
+                conn.fetch_one(sql)
+                    .await?
+                    .try_get_raw(0)
+                    .ok()
+                    .and_then(|value| {
+                        use sqlx::ValueRef;
+                        (!value.is_null()).then(|| value.as_str().unwrap().to_owned())
+                    })
+            }
+            Client::MariaDb(conn) | Client::MySql(conn) => {
+                conn.fetch_one(sql).await?.try_get_unchecked(0)?
+            }
             Client::Sqlite(conn) => sqlx::query(&format!("SELECT CAST(({sql}) AS TEXT)"))
                 .fetch_one(conn)
-                .await
-                .unwrap_or_else(|error| panic!("{error}: {sql}"))
+                .await?
                 .get(0),
+        })
+    }
+
+    /// From now on it reads SQL that is the same for all engines, but for types in a CAST.
+    pub async fn speak_the_standard(&mut self) {
+        match self {
+            Client::MariaDb(_) | Client::MySql(_) => {
+                self.run(super::STANDARD).await;
+            }
+            Client::Postgres(_) | Client::Sqlite(_) => {}
         }
     }
 }

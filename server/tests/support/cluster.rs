@@ -67,6 +67,24 @@ impl Cluster {
         self.control(&["stop", "-m", "immediate", "-w", "-t", "60"]);
     }
 
+    /// Ends the server at once and starts it again: it recovers as after a crash.
+    pub fn restart(&self) {
+        self.control(&["restart", "-m", "immediate", "-w", "-t", "60"]);
+    }
+
+    /// No file of a session that begins from now on gets longer than that: what is beyond it is what
+    /// a full disk is to the server. `None` lifts it.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let pid = std::fs::read_to_string(self.dir.path().join("data/postmaster.pid")).unwrap();
+        let pid = pid.lines().next().unwrap().trim();
+        let limit = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
+        let status = as_owner(Path::new("prlimit"))
+            .args(["--pid", pid, &format!("--fsize={limit}:")])
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+
     fn configure(&self, settings: &str) {
         let path = self.dir.path().join("data/postgresql.conf");
         let before = std::fs::read_to_string(&path).unwrap();
@@ -122,16 +140,21 @@ fn free_port() -> u16 {
     }
 }
 
+/// The program as whoever the server belongs to.
+fn as_owner(program: &Path) -> Command {
+    if root() {
+        let mut command = Command::new("runuser");
+        command.args(["-u", OWNER, "--"]).arg(program);
+        command
+    } else {
+        Command::new(program)
+    }
+}
+
 /// Runs one of the server's programs, with the folder of the data last.
 fn run(program: &str, arguments: &[&str], data: &Path) {
     let program = programs().join(program);
-    let mut command = if root() {
-        let mut command = Command::new("runuser");
-        command.args(["-u", OWNER, "--"]).arg(&program);
-        command
-    } else {
-        Command::new(&program)
-    };
+    let mut command = as_owner(&program);
     // What a server inherits of a test it would keep open.
     let log = tempfile::NamedTempFile::new().unwrap();
     let status = command

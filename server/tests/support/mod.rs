@@ -24,6 +24,7 @@ macro_rules! on_mariadb_and_mysql {
     };
 }
 
+mod application;
 mod client;
 mod cluster;
 mod dump;
@@ -36,10 +37,11 @@ use bellows::document::Engine;
 use bellows_server::target::{Target, TargetUrl};
 use sqlx::{Connection, Executor, MySqlConnection, PgConnection};
 
+pub use application::{Application, Round, Rounds};
 pub use client::{Client, without_sequences};
 pub use cluster::Cluster;
 pub use dump::{dump, unlike};
-pub use proxy::Proxy;
+pub use proxy::{Fate, Proxy};
 pub use run::{apply, back, for_engine, open, open_on, plan_for, run, run_on, run_with};
 pub use sink::Events;
 pub use writer::Writer;
@@ -208,6 +210,21 @@ impl TestTarget {
             target,
             made: Made::Sqlite { _dir: dir },
         }
+    }
+
+    /// The host and port of its server.
+    pub fn server_address(&self) -> String {
+        let address = self.url.address();
+        let (_, rest) = address.split_once("://").unwrap();
+        rest.split_once('/').unwrap().0.to_owned()
+    }
+
+    /// The same database, reached through what listens on that port of this machine.
+    pub async fn through(&self, port: u16) -> Target {
+        let there = format!("127.0.0.1:{port}");
+        let url = self.url.secret().replace(&self.server_address(), &there);
+        assert!(url.contains(&there), "the address has no port");
+        Target::connect(&url.parse().unwrap()).await.unwrap()
     }
 
     /// A connection as an application would have it.
