@@ -37,10 +37,14 @@ enum Way {
     NeverAnalysed,
     /// Ours on a table without a key.
     Keyless,
+    /// One UPDATE where a third index has few values, each in rows all over the table.
+    UpdateFew,
+    /// Ours there.
+    Few,
 }
 
 impl Way {
-    const ALL: [Way; 10] = [
+    const ALL: [Way; 12] = [
         Way::Idle,
         Way::Update,
         Way::Ours(1),
@@ -51,7 +55,24 @@ impl Way {
         Way::LoopAtOnce,
         Way::Limit,
         Way::Loop,
+        Way::UpdateFew,
+        Way::Few,
     ];
+
+    /// What its speed is held against.
+    fn against(self) -> Way {
+        match self {
+            Way::UpdateFew | Way::Few => Way::UpdateFew,
+            Way::Idle
+            | Way::Update
+            | Way::Loop
+            | Way::LoopAtOnce
+            | Way::Limit
+            | Way::Ours(_)
+            | Way::NeverAnalysed
+            | Way::Keyless => Way::Update,
+        }
+    }
 
     fn title(self) -> String {
         match self {
@@ -64,6 +85,8 @@ impl Way {
             Way::Ours(n) => format!("Bellows, {n} sessions"),
             Way::NeverAnalysed => "Bellows, never analysed".into(),
             Way::Keyless => "Bellows, no key".into(),
+            Way::UpdateFew => "one UPDATE, a third index of few values".into(),
+            Way::Few => "Bellows, a third index of few values".into(),
         }
     }
 }
@@ -213,10 +236,12 @@ async fn once(settings: &Settings, way: Way, rows: u64) -> Result<Measured, Fail
     let mut conn = PgConnection::connect(&url).await?;
     conn.execute(
         format!(
-            "CREATE TABLE t (id int NOT NULL, owner int NOT NULL, at timestamptz NOT NULL,
+            "CREATE TABLE t (id int NOT NULL, owner int NOT NULL, kind int NOT NULL,
+                             at timestamptz NOT NULL,
                              a int NOT NULL, n int NOT NULL, pad text NOT NULL, filled int);
-             INSERT INTO t SELECT i, i % 10000, now() - i * interval '1 second', i, 0,
+             INSERT INTO t SELECT i, hashint4(i), i % 10000, now() - i * interval '1 second', i, 0,
                                   repeat('x', 40), NULL FROM generate_series(1, {rows}) i;
+             {}
              {}
              CREATE INDEX t_owner ON t (owner); CREATE INDEX t_at ON t (at);",
             // The application finds its rows in either case.
@@ -224,6 +249,11 @@ async fn once(settings: &Settings, way: Way, rows: u64) -> Result<Measured, Fail
                 "CREATE INDEX t_id ON t (id);"
             } else {
                 "ALTER TABLE t ADD PRIMARY KEY (id);"
+            },
+            if matches!(way, Way::UpdateFew | Way::Few) {
+                "CREATE INDEX t_kind ON t (kind);"
+            } else {
+                ""
             }
         )
         .as_str(),
@@ -275,7 +305,9 @@ async fn work(way: Way, url: &str, rows: u64) -> Result<(), Failure> {
             tokio::time::sleep(IDLE).await;
             return Ok(());
         }
-        Way::Update => "UPDATE t SET filled = a * 2 WHERE filled IS NULL".to_owned(),
+        Way::Update | Way::UpdateFew => {
+            "UPDATE t SET filled = a * 2 WHERE filled IS NULL".to_owned()
+        }
         Way::Loop => by_key(rows, "PERFORM pg_sleep(0.1);"),
         Way::LoopAtOnce => by_key(rows, ""),
         Way::Limit => "DO $$ DECLARE n int; BEGIN LOOP
@@ -285,7 +317,7 @@ async fn work(way: Way, url: &str, rows: u64) -> Result<(), Failure> {
             END LOOP; END $$"
             .to_owned(),
         Way::Ours(workers) => return ours(url, workers).await,
-        Way::NeverAnalysed | Way::Keyless => return ours(url, 1).await,
+        Way::NeverAnalysed | Way::Keyless | Way::Few => return ours(url, 1).await,
     };
     PgConnection::connect(url)
         .await?
@@ -448,9 +480,8 @@ fn print(rows: u64, ways: &[Way], all: &[Vec<Measured>]) {
             .and_then(|place| all.get(place))
             .map_or(&[][..], Vec::as_slice)
     };
-    let update = median(of(Way::Update), |m| m.rows_per_second);
     let idle = median(of(Way::Idle), |m| m.p99);
-    println!("\n{rows} rows, a key and two indexes\n");
+    println!("\n{rows} rows, a key and two indexes, one of them scattered\n");
     println!(
         "| beside the application | rows a second | to one UPDATE | p50 ms | p99 ms | to idle | longest ms |"
     );
@@ -462,7 +493,8 @@ fn print(rows: u64, ways: &[Way], all: &[Vec<Measured>]) {
         let (speed, share) = if *way == Way::Idle {
             ("–".to_owned(), "–".to_owned())
         } else {
-            (format!("{rate:.0}"), format!("{:.2}", rate / update))
+            let other = median(of(way.against()), |m| m.rows_per_second);
+            (format!("{rate:.0}"), format!("{:.2}", rate / other))
         };
         println!(
             "| {} | {speed} | {share} | {p50:.1} | {p99:.1} | {:.1} | {longest:.0} |",

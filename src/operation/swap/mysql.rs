@@ -11,11 +11,10 @@
 //! the old table's is gone.
 
 use super::Swap;
-use crate::dialect::statement::Work;
 use crate::dialect::{catalogue, lexer, quote};
 use crate::document::Engine;
 use crate::operation::behave::Draft;
-use crate::operation::mysql::{How, REPEATABLE, add_foreign_key, alter, ddl, drop_constraint};
+use crate::operation::mysql::{REPEATABLE, add_foreign_key, ddl, drop_constraint, name_key_index};
 use crate::operation::shadow::mysql::{Texts, database};
 use crate::plan::{Action, Lock, Statement};
 use crate::schema::{Constraint, ConstraintKind, Refusal, Shadow, TableName, World};
@@ -250,23 +249,8 @@ impl Swap<'_> {
     /// The index that the servers made for a foreign key they made in place of the one for the
     /// first key, and leave it under the second one's name.
     fn name_index(&self, key: &Key<'_>, second: &str) -> Draft {
-        let engine = self.engine();
         let table = key.from.unwrap_or(self.table);
-        let action = format!(
-            "RENAME INDEX {} TO {}",
-            quote::name(engine, second),
-            quote::name(engine, &key.key.name)
-        );
-        self.step(ddl(
-            format!("Give the index of {} its name", key.key.name),
-            table,
-            alter(self.world, table, &action, How::Online(Work::Brief)),
-            &format!(
-                "(NOT {} OR {})",
-                catalogue::index(engine, table, second),
-                catalogue::index(engine, table, &key.key.name)
-            ),
-        ))
+        self.step(name_key_index(self.world, table, second, &key.key.name))
     }
 
     /// The condition that the foreign key is there under that name: between its own table and the
