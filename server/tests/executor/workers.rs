@@ -346,11 +346,12 @@ async fn a_table_that_nobody_analysed_is_walked_along_its_key_alone() {
             0,
             "{key}"
         );
-        // The count at the beginning, the check at the end, and reading the schema's values.
+        // The count at the beginning, the check at the end, and reading the schema's values; of
+        // one in parallel every worker counts.
         let scans = client
             .number("SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 't'")
             .await;
-        assert!(scans <= 6, "{key}: {scans} scans of the whole table");
+        assert!(scans <= 12, "{key}: {scans} scans of the whole table");
     }
 }
 
