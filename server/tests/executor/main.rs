@@ -34,6 +34,7 @@ mod operations;
 mod pattern_rows;
 mod patterns;
 mod records;
+mod saved;
 mod shadow;
 mod shadow_patterns;
 mod sqlite_locks;
