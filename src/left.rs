@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::builder::{BuildError, MigrationBuilder, migration};
 use crate::dialect::quote;
 use crate::document::{Conversion, Engine, Migration};
-use crate::operation::DisableDualWrite;
+use crate::operation::{DisableDualWrite, clean_up_saved};
 use crate::schema::{DualWrite, Schema, TableName};
 
 /// What kind of thing was left.
@@ -86,10 +86,16 @@ impl Schema {
                 push(LeftKind::DualWrite, &dual_write.trigger, what);
             }
             for shadow in &table.shadows {
-                let what = format!(
-                    "triggers write every change to {} too; cleaning up drops that table",
-                    shadow.target
-                );
+                let what = match clean_up_saved(self, name, shadow) {
+                    Some(_) => format!(
+                        "triggers save what a column holds in {}, which was not dropped after all; cleaning up drops them and it",
+                        shadow.target
+                    ),
+                    None => format!(
+                        "triggers write every change to {} too; cleaning up drops that table",
+                        shadow.target
+                    ),
+                };
                 push(LeftKind::Copy, &shadow.trigger, what);
             }
         }
@@ -142,10 +148,14 @@ impl Schema {
             }
             LeftKind::Copy => {
                 let own = known.and_then(|t| t.shadows.iter().find(|s| s.trigger == left.name));
-                match own {
-                    Some(own) => begun(format!("Drop {}, kept in step with {table}", own.target))
-                        .drop_table(&own.target.to_string()),
-                    None => document,
+                let Some(own) = own else {
+                    return document;
+                };
+                let phase = begun(format!("Drop {}, kept in step with {table}", own.target));
+                match clean_up_saved(self, &left.table, own) {
+                    // The column is there with all that it holds: there is nothing to take back.
+                    Some(sql) => phase.custom_sql(&sql).rollback_sql("SELECT 1"),
+                    None => phase.drop_table(&own.target.to_string()),
                 }
             }
         }

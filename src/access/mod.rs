@@ -141,6 +141,10 @@ pub struct Policy {
     /// Days for which backups are kept; absent: until somebody removes them.
     #[serde(default)]
     pub backup_days: Option<u32>,
+    /// Days for which saved copies of what a phase destroyed are kept; absent: until somebody
+    /// removes them.
+    #[serde(default = "saved_copy_days")]
+    pub saved_copy_days: Option<u32>,
     /// Rules that weigh more or less here than elsewhere, by id.
     #[serde(default)]
     pub severities: BTreeMap<String, crate::lint::Severity>,
@@ -156,6 +160,12 @@ pub struct Policy {
     pub throttle: Throttle,
 }
 
+/// Long enough to see what is missed, and not for ever, since the copies take the target's room.
+#[expect(clippy::unnecessary_wraps, reason = "the default of an optional field")]
+fn saved_copy_days() -> Option<u32> {
+    Some(30)
+}
+
 impl Default for Policy {
     fn default() -> Self {
         Self {
@@ -165,6 +175,7 @@ impl Default for Policy {
             backup: BackupRule::default(),
             backup_whole: false,
             backup_days: None,
+            saved_copy_days: saved_copy_days(),
             severities: BTreeMap::new(),
             quiet_minutes: None,
             hold_cut_over: false,

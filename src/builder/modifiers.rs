@@ -40,6 +40,7 @@ pub(super) const MODIFIERS: &[(&str, &[&str], &str)] = &[
         "backward",
     ),
     ("rollback_sql", &["custom_sql"], "rollbackSql"),
+    ("saved_copy", &["drop_column", "drop_table"], "savedCopy"),
 ];
 
 /// # Modifiers
@@ -47,6 +48,11 @@ pub(super) const MODIFIERS: &[(&str, &[&str], &str)] = &[
 /// Each modifies the last operation of the phase that it can modify; without one it is a mistake
 /// that [`build`](Self::build) tells.
 impl MigrationBuilder {
+    /// Whether what is dropped is kept beside the database, so that a rollback brings it back.
+    pub fn saved_copy(self, yes: bool) -> Self {
+        self.modify("saved_copy", json!(yes))
+    }
+
     /// The column last added may hold NULL, which it may anyway.
     pub fn nullable(self) -> Self {
         self.modify("nullable", json!(true))

@@ -274,6 +274,7 @@ fn what_is_built_is_what_is_read() {
     let typed = DropColumn {
         table: "t".into(),
         column: "c".into(),
+        saved_copy: false,
     };
     let one = migration("a").operation(typed).build();
     assert_eq!(one, migration("a").drop_column("t", "c").build());

@@ -2,7 +2,7 @@
 
 use super::{OnDocuments, Rule, Severity, Subject};
 use crate::document::Engine;
-use crate::operation::{Operation, comes_back};
+use crate::operation::{Operation, comes_back, is_kept};
 use crate::schema::TableName;
 
 /// See the module.
@@ -38,6 +38,9 @@ fn check(subject: &Subject<'_>) -> Vec<super::Finding> {
             };
             let name = TableName::parse(&drop.table);
             let table = site.before.table(&name)?;
+            if is_kept(drop, site.before) {
+                return None;
+            }
             let attached = &table.attached;
             let lost: Vec<String> = attached
                 .anchors

@@ -198,6 +198,7 @@ pub(super) fn draft(
     past_triggers: bool,
 ) -> Draft {
     Draft {
+        undoes: None,
         title: format!("Backfill {table}"),
         tables: vec![table.clone()],
         action: Action::Backfill(action(world, table, set_sql, pending_sql, past_triggers)),
@@ -419,6 +420,7 @@ impl Behave for Backfill {
             } else {
                 Loss::Nothing
             },
+            saved: Vec::new(),
         })
     }
 

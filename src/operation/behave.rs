@@ -2,7 +2,7 @@
 
 use crate::document::PhaseKind;
 use crate::estimate::Kind;
-use crate::plan::{Action, PlannedCheck, Statement};
+use crate::plan::{Action, PlannedCheck, SavedCopy, Statement};
 use crate::schema::{Refusal, TableName, World};
 
 /// The table and the name in it that an operation is about.
@@ -17,20 +17,28 @@ pub struct Draft {
     pub tables: Vec<TableName>,
     /// What is done.
     pub action: Action,
+    /// On a way back: which step of the way forth it undoes, where it is not all of them.
+    pub undoes: Option<usize>,
 }
 
 impl Draft {
+    /// One step about one table.
+    pub fn new(title: impl Into<String>, table: &TableName, action: Action) -> Self {
+        Self {
+            title: title.into(),
+            tables: vec![table.clone()],
+            action,
+            undoes: None,
+        }
+    }
+
     /// Statements in one transaction.
     pub fn transaction(
         title: impl Into<String>,
         table: &TableName,
         statements: Vec<Statement>,
     ) -> Self {
-        Self {
-            title: title.into(),
-            tables: vec![table.clone()],
-            action: Action::Transaction { statements },
-        }
+        Self::new(title, table, Action::Transaction { statements })
     }
 
     /// The same one, which looks every row up in another table.
@@ -40,6 +48,12 @@ impl Draft {
                 statement.load.kind = Kind::LookUp;
             }
         }
+        self
+    }
+
+    /// The same one, which is left out of a way back unless that step of the way forth was begun.
+    pub fn undoing(mut self, step: usize) -> Self {
+        self.undoes = Some(step);
         self
     }
 
@@ -70,6 +84,9 @@ pub struct Undo {
     pub drafts: Vec<Draft>,
     /// What that does not bring back.
     pub loss: Loss,
+    /// What it needs that was kept beside the database, each with the step of the way forth that
+    /// destroys what is kept.
+    pub saved: Vec<(usize, SavedCopy)>,
 }
 
 impl Undo {
@@ -78,6 +95,7 @@ impl Undo {
         Self {
             drafts,
             loss: Loss::Nothing,
+            saved: Vec::new(),
         }
     }
 

@@ -427,6 +427,7 @@ impl Behave for CopyTable {
             copy
         };
         let step = |title: String, action| Draft {
+            undoes: None,
             title,
             tables: vec![table.clone(), shadow.clone()],
             action,

@@ -187,6 +187,7 @@ fn drafts(world: &World, field: &'static str, sql: &str) -> Result<Vec<Draft>, R
                 (None, None) => Action::Outside { statement },
             };
             drafts.push(Draft {
+                undoes: None,
                 title,
                 tables,
                 action,
@@ -210,6 +211,7 @@ fn drafts(world: &World, field: &'static str, sql: &str) -> Result<Vec<Draft>, R
                 );
             }
             Some(_) | None => drafts.push(Draft {
+                undoes: None,
                 title,
                 tables,
                 action: Action::Transaction {
@@ -349,6 +351,7 @@ impl Behave for CustomSql {
             } else {
                 Loss::NotSaid
             },
+            saved: Vec::new(),
         })
     }
 

@@ -5,7 +5,8 @@ mod again;
 use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Loss, Subject, Undo};
-use super::{dual_write, mysql, postgres, restore, shadow, sqlite};
+use super::saved::{self, column::ColumnCopy};
+use super::{default, dual_write, mysql, postgres, restore, shadow, sqlite};
 use crate::dialect::create_table::CreateTable;
 use crate::dialect::quote;
 use crate::dialect::statement::Work;
@@ -22,6 +23,9 @@ pub struct DropColumn {
     pub table: String,
     /// The column.
     pub column: String,
+    /// Whether its values are kept beside the database, for the way back.
+    #[serde(default, skip_serializing_if = "default::is_no")]
+    pub saved_copy: bool,
 }
 
 impl DropColumn {
@@ -33,6 +37,7 @@ impl DropColumn {
         fields: &[
             Field::required("table", "Table", FieldKind::Table, "The table."),
             Field::required("column", "Column", FieldKind::Column, "The column."),
+            saved::FIELD,
         ],
     };
 }
@@ -98,7 +103,10 @@ impl DropColumn {
         let by_itself = text
             .as_ref()
             .is_some_and(|t| t.is_key_by_itself(&self.column));
-        let mut first = shadow::leave_column(before, table, &self.column);
+        let saved = saved::column::of(self, before, table);
+        let title = saved.title(title);
+        let mut first = saved.kept().map(ColumnCopy::at_last).unwrap_or_default();
+        first.extend(shadow::leave_column(before, table, &self.column));
         for dual_write in before.dual_writes(table, &self.column) {
             first.extend(dual_write::remove(before.engine, table, dual_write));
         }
@@ -179,7 +187,13 @@ impl DropColumn {
     /// MySQL and MariaDB: whatever stands on the column goes first, each by a statement of its
     /// own; an index would else silently become one on its other columns.
     fn mysql(&self, before: &World, table: &TableName) -> Vec<Draft> {
-        let mut drafts = shadow::mysql::leave_column(before, table, &self.column);
+        let saved = saved::column::of(self, before, table);
+        let mut drafts: Vec<Draft> = saved
+            .kept()
+            .into_iter()
+            .flat_map(ColumnCopy::keep)
+            .collect();
+        drafts.extend(shadow::mysql::leave_column(before, table, &self.column));
         for (dual_write, defaults) in self.parted(before, table) {
             for (column, default) in defaults {
                 drafts.push(mysql::put_default(before, table, &column, Some(&default)));
@@ -197,7 +211,10 @@ impl DropColumn {
         for index in self.indexes(before, table) {
             drafts.push(mysql::drop_index(before, table, &index.name));
         }
-        drafts.push(mysql::drop_column(before, table, &self.column));
+        let mut drop = mysql::drop_column(before, table, &self.column);
+        drop.title = saved.title(drop.title);
+        drafts.push(drop);
+        drafts.extend(saved.kept().into_iter().flat_map(ColumnCopy::afterwards));
         drafts
     }
 
@@ -213,7 +230,13 @@ impl DropColumn {
         let name = quote::name(engine, &self.column);
         // Without its values a column that was NOT NULL can only come back nullable.
         let bare = !column.nullable && column.default.is_none() && !column.generated;
-        let definition = if bare {
+        let saved = saved::column::of(self, before, table);
+        let whole = definition;
+        let definition = if saved.kept().is_some() {
+            // What is empty is what has no value yet.
+            let nullable = column_definition::with_null(engine, definition, true);
+            column_definition::with_default(engine, &nullable, None)
+        } else if bare {
             column_definition::with_null(engine, definition, true)
         } else {
             definition.clone()
@@ -241,7 +264,21 @@ impl DropColumn {
             let held: Vec<&str> = defaults.iter().map(|(column, _)| column.as_str()).collect();
             drafts.extend(dual_write::mysql::install(before, table, dual_write, &held));
         }
-        drafts.extend(self.values_again(before, table, &parted));
+        match saved.kept() {
+            Some(kept) => {
+                drafts.push(kept.fill());
+                if !column.nullable || column.default.is_some() {
+                    let action = format!("MODIFY COLUMN {name} {whole}");
+                    drafts.push(mysql::ddl(
+                        format!("Make {table}.{} what it was", self.column),
+                        table,
+                        mysql::alter(before, table, &action, mysql::How::Online(Work::Rewrite)),
+                        mysql::REPEATABLE,
+                    ));
+                }
+            }
+            None => drafts.extend(self.values_again(before, table, &parted)),
+        }
         for index in self.indexes(before, table) {
             drafts.push(mysql::build_index(
                 before,
@@ -253,6 +290,11 @@ impl DropColumn {
         for constraint in self.constraints(before, table) {
             drafts.extend(mysql::constraint_again(before, table, constraint, None));
         }
+        let Some(kept) = saved.kept() else {
+            return Ok(drafts);
+        };
+        let mut drafts = kept.undoing_drop(drafts);
+        drafts.extend(kept.forget());
         Ok(drafts)
     }
 }
@@ -325,7 +367,11 @@ impl Behave for DropColumn {
         let table = TableName::parse(&self.table);
         match before.engine {
             Engine::PostgreSql => {
-                let mut statements = shadow::leave_column(before, &table, &self.column);
+                let saved = saved::column::of(self, before, &table);
+                // These triggers go first: from then on nobody writes until the column is gone.
+                let mut statements: Vec<Statement> =
+                    saved.kept().map(ColumnCopy::at_last).unwrap_or_default();
+                statements.extend(shadow::leave_column(before, &table, &self.column));
                 // In the transaction of the drop: a trigger that writes a column which is not
                 // there fails every insert.
                 for (dual_write, defaults) in self.parted(before, &table) {
@@ -345,14 +391,18 @@ impl Behave for DropColumn {
                     ),
                 ));
                 let draft = Draft::transaction(
-                    format!("Drop column {table}.{}", self.column),
+                    saved.title(format!("Drop column {table}.{}", self.column)),
                     &table,
                     statements,
                 );
+                let mut drafts: Vec<Draft> = saved
+                    .kept()
+                    .into_iter()
+                    .flat_map(ColumnCopy::keep)
+                    .collect();
                 let others = self.others(before, &table);
-                Ok(vec![
-                    others.iter().fold(draft, |d, other| d.touching(other)),
-                ])
+                drafts.push(others.iter().fold(draft, |d, other| d.touching(other)));
+                Ok(drafts)
             }
             Engine::MySql | Engine::MariaDb => Ok(self.mysql(before, &table)),
             Engine::Sqlite => self.sqlite(before, &table),
@@ -362,9 +412,12 @@ impl Behave for DropColumn {
     fn undo(&self, before: &World) -> Result<Undo, Refusal> {
         let table = TableName::parse(&self.table);
         let own = before.added(&table, &self.column).is_some();
+        let saved = saved::column::of(self, before, &table);
+        let whole = own || saved.kept().is_some();
         Ok(Undo {
             drafts: self.again(before, &table)?,
-            loss: if own { Loss::Nothing } else { Loss::Values },
+            loss: if whole { Loss::Nothing } else { Loss::Values },
+            saved: saved.kept().map(ColumnCopy::record).into_iter().collect(),
         })
     }
 
@@ -372,6 +425,7 @@ impl Behave for DropColumn {
         Self {
             table: "users".into(),
             column: "email".into(),
+            saved_copy: false,
         }
     }
 }

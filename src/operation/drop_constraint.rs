@@ -202,7 +202,12 @@ impl Behave for DropConstraint {
         let title = format!("Add constraint {} to {table} again", self.constraint_name);
         match before.engine {
             Engine::PostgreSql => Ok(match self.known(before, &table) {
-                Some(known) => Undo::whole(restore::constraint(before, &table, known, false)),
+                Some(known) => Undo::whole(restore::constraint(
+                    before,
+                    &table,
+                    known,
+                    restore::Rows::Hold,
+                )),
                 None => Undo::nothing(),
             }),
             Engine::MySql | Engine::MariaDb => Ok(match self.known(before, &table) {

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::behave::{Behave, Draft, Loss, Subject, Undo};
-use super::{mysql, postgres, restore, shadow, sqlite};
+use super::saved;
+use super::{default, mysql, postgres, restore, shadow, sqlite};
 use crate::dialect::quote;
 use crate::document::{Engine, Field, FieldKind, PhaseKind, Shape};
 use crate::plan::{Lock, Statement};
@@ -15,6 +16,9 @@ use crate::schema::{Constraint, Refusal, Table, TableName, World};
 pub struct DropTable {
     /// The table.
     pub table: String,
+    /// Whether it is kept beside the database, for the way back.
+    #[serde(default, skip_serializing_if = "default::is_no")]
+    pub saved_copy: bool,
 }
 
 impl DropTable {
@@ -23,12 +27,10 @@ impl DropTable {
         word: "drop_table",
         title: "Drop a table",
         help: "Drops a table with its rows; what hangs on it must be dropped first.",
-        fields: &[Field::required(
-            "table",
-            "Table",
-            FieldKind::Table,
-            "The table.",
-        )],
+        fields: &[
+            Field::required("table", "Table", FieldKind::Table, "The table."),
+            saved::FIELD,
+        ],
     };
 }
 
@@ -37,6 +39,12 @@ impl DropTable {
 /// table's bounds are not known here.
 pub(crate) fn comes_back(before: &World, name: &TableName, table: &Table) -> bool {
     before.copies_into(name).is_empty() && !table.partitioned
+}
+
+/// Whether it is kept beside the database, with all that is its own.
+pub(crate) fn is_kept(drop: &DropTable, before: &World) -> bool {
+    let name = TableName::parse(&drop.table);
+    saved::table::of(drop, before, &name).kept().is_some()
 }
 
 /// The tables that its foreign keys point to: they are locked as well.
@@ -162,6 +170,11 @@ impl Behave for DropTable {
         let sql = format!("DROP TABLE {}", quote::table(before.engine, &name));
         let known = before.table(&name);
         let mut statements = Vec::new();
+        let saved = saved::table::of(self, before, &name);
+        if let Some(kept) = saved.kept() {
+            let touch = |draft: Draft| targets(known, &name).iter().fold(draft, Draft::touching);
+            return Ok(kept.keep().into_iter().map(touch).collect());
+        }
         match before.engine {
             Engine::PostgreSql => {
                 // Triggers that write a table which is not there fail every write of theirs.
@@ -180,7 +193,8 @@ impl Behave for DropTable {
             Engine::MySql | Engine::MariaDb => {
                 // As above; and what was dropped stays so.
                 let mut drafts = shadow::mysql::leave_table(before, &name);
-                let draft = mysql::drop_whole(before, "table", &name);
+                let mut draft = mysql::drop_whole(before, "table", &name);
+                draft.title = saved.title(draft.title);
                 drafts.push(targets(known, &name).iter().fold(draft, Draft::touching));
                 return Ok(drafts);
             }
@@ -189,7 +203,8 @@ impl Behave for DropTable {
                 statements.push(sqlite::write(sql));
             }
         }
-        let draft = Draft::transaction(format!("Drop table {name}"), &name, statements);
+        let title = saved.title(format!("Drop table {name}"));
+        let draft = Draft::transaction(title, &name, statements);
         let sources = before
             .copies_into(&name)
             .into_iter()
@@ -202,6 +217,13 @@ impl Behave for DropTable {
 
     fn undo(&self, before: &World) -> Result<Undo, Refusal> {
         let name = TableName::parse(&self.table);
+        if let Some(kept) = saved::table::of(self, before, &name).kept() {
+            return Ok(Undo {
+                drafts: kept.back(),
+                loss: Loss::Nothing,
+                saved: vec![kept.record()],
+            });
+        }
         let loss = if before.is_made(&name) {
             Loss::Nothing
         } else {
@@ -212,6 +234,7 @@ impl Behave for DropTable {
             return Ok(Undo {
                 drafts: Vec::new(),
                 loss,
+                saved: Vec::new(),
             });
         };
         let statements = match before.engine {
@@ -226,6 +249,7 @@ impl Behave for DropTable {
                 return Ok(Undo {
                     drafts: mysql::table_again(before, &name, table),
                     loss,
+                    saved: Vec::new(),
                 });
             }
             Engine::Sqlite => table
@@ -239,6 +263,7 @@ impl Behave for DropTable {
             return Ok(Undo {
                 drafts: Vec::new(),
                 loss,
+                saved: Vec::new(),
             });
         }
         let draft = Draft::transaction(format!("Create table {name} again"), &name, statements);
@@ -249,12 +274,14 @@ impl Behave for DropTable {
                     .fold(draft, Draft::touching),
             ],
             loss,
+            saved: Vec::new(),
         })
     }
 
     fn sample() -> Self {
         Self {
             table: "teams".into(),
+            saved_copy: false,
         }
     }
 }

@@ -138,6 +138,7 @@ impl Behave for DropView {
             return Ok(Undo {
                 drafts: Vec::new(),
                 loss: Loss::NotSaid,
+                saved: Vec::new(),
             });
         }
         let title = format!("Create view {name} again");

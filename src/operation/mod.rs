@@ -19,6 +19,7 @@ mod postgres;
 #[cfg(test)]
 mod refusals;
 mod restore;
+mod saved;
 mod shadow;
 mod sqlite;
 mod swap;
@@ -188,7 +189,8 @@ pub(crate) use add_foreign_key::ACTIONS as REFERENTIAL_ACTIONS;
 pub use add_foreign_key::ReferentialAction;
 pub use create_table::{NewColumn, NewConstraint};
 pub(crate) use create_view::again as view_again;
-pub(crate) use drop_table::comes_back;
+pub(crate) use drop_table::{comes_back, is_kept};
+pub(crate) use saved::column::clean_up as clean_up_saved;
 
 impl Operation {
     /// The word of the document: `add_column`.

@@ -71,6 +71,7 @@ pub(super) fn ddl(
     done: &str,
 ) -> Draft {
     Draft {
+        undoes: None,
         title: title.into(),
         tables: vec![table.clone()],
         action: Action::Ddl {

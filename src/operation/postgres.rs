@@ -51,6 +51,7 @@ pub(super) fn validate(world: &World, table: &TableName, constraint: &str) -> Dr
 /// Builds an index while writers go on.
 pub(super) fn build_index(world: &World, table: &TableName, index: &str, sql: String) -> Draft {
     Draft {
+        undoes: None,
         title: format!("Build index {index} on {table}"),
         tables: vec![table.clone()],
         action: Action::BuildIndex {
@@ -70,6 +71,7 @@ pub(super) fn build_index(world: &World, table: &TableName, index: &str, sql: St
 /// Drops an index while everybody goes on.
 pub(super) fn drop_index(table: &TableName, index: &str) -> Draft {
     Draft {
+        undoes: None,
         title: format!("Drop index {index} of {table}"),
         tables: vec![table.clone()],
         action: Action::DropIndex {

@@ -162,13 +162,41 @@ pub(super) fn index(world: &World, table: &TableName, index: &Index) -> Vec<Draf
     }
 }
 
+/// What the rows that are there are to a constraint that comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rows {
+    /// It holds for them.
+    Hold,
+    /// It held for them when they were saved; what was written since may not fit them.
+    MayHold,
+    /// It needs values which do not come back.
+    Gone,
+}
+
+/// Has the rows that are there checked, and leaves the constraint to new rows where one of them
+/// does not fit.
+fn try_validate(world: &World, table: &TableName, name: &str) -> Statement {
+    let body = format!(
+        " BEGIN ALTER TABLE {} VALIDATE CONSTRAINT {name}; EXCEPTION WHEN check_violation OR foreign_key_violation THEN RAISE WARNING 'constraint % holds for new rows alone: %', {}, SQLERRM; END ",
+        quote::table(Engine::PostgreSql, table),
+        quote::literal(Engine::PostgreSql, name)
+    );
+    let fence = quote::fence(&body);
+    Statement::new(
+        format!("DO {fence}{body}{fence}"),
+        Lock::ShareUpdateExclusive,
+        Work::Scan,
+        world.rows(table),
+    )
+}
+
 /// Adds a constraint again (PostgreSQL), without holding up anybody where that can be. One that
 /// needs values which do not come back is not held against the rows that are there.
 pub(super) fn constraint(
     world: &World,
     table: &TableName,
     known: &Constraint,
-    needs_values: bool,
+    rows: Rows,
 ) -> Vec<Draft> {
     let name = quote::name(Engine::PostgreSql, &known.name);
     let title = format!("Add constraint {} to {table} again", known.name);
@@ -192,7 +220,7 @@ pub(super) fn constraint(
                     Lock::AccessExclusive
                 }
             };
-            let holds = !world.is_doomed(known) && !needs_values;
+            let holds = !world.is_doomed(known) && rows != Rows::Gone;
             let title = match holds {
                 true => title,
                 false => format!("{title}, for new rows alone: the values of old ones are gone"),
@@ -203,7 +231,12 @@ pub(super) fn constraint(
                 vec![add(lock, Work::Brief, " NOT VALID")],
             )];
             if known.validated && holds {
-                let check = postgres::validate(world, table, &known.name);
+                let mut check = postgres::validate(world, table, &known.name);
+                if rows == Rows::MayHold {
+                    check.action = Action::Transaction {
+                        statements: vec![try_validate(world, table, &name)],
+                    };
+                }
                 drafts.push(match known.kind {
                     ConstraintKind::ForeignKey => check.looking_up(),
                     ConstraintKind::Check | ConstraintKind::Unique | ConstraintKind::Exclude => {

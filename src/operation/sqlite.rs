@@ -86,6 +86,7 @@ pub(super) fn restore(world: &World, name: &TableName, title: String) -> Result<
 
 fn draft(name: &TableName, title: String, statements: Vec<Statement>) -> Draft {
     Draft {
+        undoes: None,
         title,
         tables: vec![name.clone()],
         action: Action::Rebuild {

@@ -363,6 +363,7 @@ impl Behave for SwapTables {
             let link = Link::new(before, &known.table, &known.link);
             return Ok(vec![
                 Draft {
+                    undoes: None,
                     title: format!("Compare {} with {}", known.shadow, known.table),
                     tables: vec![known.table.clone(), known.shadow.clone()],
                     action: Action::Compare(link.compare(walk(before, &known.table))),
@@ -379,6 +380,7 @@ impl Behave for SwapTables {
             Texts::new(before, &known.table, &known.link).compare(key)
         };
         let mut drafts = vec![Draft {
+            undoes: None,
             title: format!("Compare {} with {}", known.shadow, known.table),
             tables: vec![known.table.clone(), known.shadow.clone()],
             action: Action::Compare(compare),

@@ -424,3 +424,43 @@ fn mysql_gets_what_it_takes() {
     let refusal = add.apply(&mut world).unwrap_err();
     assert!(refusal.message.contains("by_lower"), "{}", refusal.message);
 }
+
+/// What is destroyed is kept for the way back, with what the other side of a dual write was when it
+/// was; where that cannot be, the title of the step says so.
+#[test]
+fn saved_copies_of_what_goes() {
+    let operation = |json: serde_json::Value| serde_json::from_value::<Operation>(json).unwrap();
+    let saved = |operation: &Operation, live: bool, in_step: bool| {
+        let mut before = world(Engine::PostgreSql, live, in_step);
+        before.saving = Some("0123456789ab".into());
+        let mut out = String::new();
+        operation.apply(&mut before.clone()).unwrap();
+        let undo = operation.undo(&before).unwrap();
+        render(&mut out, "forward", &operation.compile(&before).unwrap());
+        let back = format!("back, losing {:?}", undo.loss);
+        render(&mut out, &back, &undo.drafts);
+        for (step, copy) in &undo.saved {
+            writeln!(out, "== saved before step {step}: {copy:#?}").unwrap();
+        }
+        out
+    };
+    use serde_json::json;
+    let column = |name: &str| {
+        operation(
+            json!({"type": "drop_column", "table": "users", "column": name, "savedCopy": true}),
+        )
+    };
+    let table = operation(json!({"type": "drop_table", "table": "teams", "savedCopy": true}));
+    insta::assert_snapshot!("saved_column", saved(&column("email"), true, false));
+    insta::assert_snapshot!("saved_column_in_step", saved(&column("login"), true, true));
+    insta::assert_snapshot!(
+        "saved_column_unknown",
+        saved(&column("email"), false, false)
+    );
+    insta::assert_snapshot!("saved_table", saved(&table, true, false));
+    let key = saved(&column("id"), true, false);
+    assert!(key.contains("no copy can be saved"), "{key}");
+    assert!(key.contains("losing Values"), "{key}");
+    let own = json!({"type": "drop_column", "table": "users", "column": "email" });
+    assert!(!saved(&operation(own), true, false).contains("saved"));
+}

@@ -192,6 +192,7 @@ impl Apart<'_> {
                 DropColumn {
                     table: self.table.to_string(),
                     column: column.clone(),
+                    saved_copy: false,
                 }
                 .into(),
             );

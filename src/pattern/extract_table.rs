@@ -291,6 +291,7 @@ fn drop_columns(form: &Form<'_>, table: &TableName, name: &TableName, columns: &
             DropColumn {
                 table: table.to_string(),
                 column: column.clone(),
+                saved_copy: false,
             }
             .into(),
         );

@@ -478,6 +478,7 @@ impl Plan<'_> {
         last.operations.push(
             DropTable {
                 table: self.old.to_string(),
+                saved_copy: false,
             }
             .into(),
         );

@@ -75,6 +75,7 @@ pub(super) fn expand(form: &mut Form<'_>) -> Option<Migration> {
         DropColumn {
             table: table.to_string(),
             column: column.clone(),
+            saved_copy: false,
         }
         .into(),
     );

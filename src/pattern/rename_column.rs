@@ -213,6 +213,7 @@ fn document(
         DropColumn {
             table: table.to_string(),
             column: old.to_owned(),
+            saved_copy: false,
         }
         .into(),
     );

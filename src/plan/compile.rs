@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::doomed::doomed;
-use super::{PhasePlan, Plan, PlannedCheck, Risk, RollbackMethod, Step, check, effects, hash};
+use super::{
+    PhasePlan, Plan, PlannedCheck, Risk, RollbackMethod, SavedCopy, Step, check, effects, hash,
+    saved,
+};
 use crate::document::{self, Migration, Phase, Problem};
 use crate::estimate::{self, Span, TargetFacts};
 use crate::lint::{self, Subject};
@@ -56,6 +59,7 @@ pub(crate) fn planned(
     world.by_words = by_words;
     world.doom(doomed(migration));
     let mut compiler = Compiler {
+        migration: migration.name.clone(),
         world,
         states: Vec::new(),
         problems: Vec::new(),
@@ -132,6 +136,7 @@ fn touched(migration: &Migration) -> Vec<TableName> {
 }
 
 struct Compiler {
+    migration: String,
     world: World,
     /// The world before each operation, by phase.
     states: Vec<Vec<World>>,
@@ -144,8 +149,15 @@ impl Compiler {
         let mut undone = Vec::new();
         let mut checks: Vec<PlannedCheck> = Vec::new();
         let mut loss = Loss::Nothing;
+        let mut copies: Vec<SavedCopy> = Vec::new();
+        let hash = document::phase_hash(phase);
         let mut states = Vec::new();
         for (number, operation) in phase.operations.iter().enumerate() {
+            // Statements that a person wrote for the way back know nothing of a copy.
+            self.world.saving = phase
+                .rollback_operations
+                .is_none()
+                .then(|| saved::stem(&self.migration, &hash, number));
             let before = self.world.clone();
             let at = format!("phases[{index}].operations[{number}]");
             // What cannot be compiled leaves the world as it was, so that one mistake is told
@@ -159,6 +171,11 @@ impl Compiler {
                     steps.extend(numbered(drafts, phase.phase, number, "", &mut 0));
                     loss = loss.max(undo.loss);
                     undone.push((number, undo.drafts));
+                    let step = |at| format!("{}.{number}.{at}", phase.phase);
+                    copies.extend(undo.saved.into_iter().map(|(at, copy)| SavedCopy {
+                        step: step(at),
+                        ..copy
+                    }));
                 }
                 Err(refusal) => {
                     self.world = before.clone();
@@ -167,6 +184,7 @@ impl Compiler {
             }
             states.push(before);
         }
+        self.world.saving = None;
         self.states.push(states);
         let written = phase
             .validation
@@ -203,22 +221,24 @@ impl Compiler {
             phase: phase.phase,
             kind: phase.effective_kind(),
             description: phase.description.clone(),
-            hash: document::phase_hash(phase),
+            hash,
             estimate: Span::default(),
             gate: phase.gate.clone(),
             timeout_ms: phase.timeout,
             steps,
             rollback,
             rollback_method: match loss {
-                Loss::Nothing => RollbackMethod::Inverse,
+                Loss::Nothing if copies.is_empty() => RollbackMethod::Inverse,
+                Loss::Nothing => RollbackMethod::SavedCopy,
                 Loss::NotSaid | Loss::Values => RollbackMethod::Backup,
             },
             rollback_risk: match (loss, &phase.rollback_operations) {
-                (Loss::Nothing, None) => Risk::Low,
-                (Loss::Nothing, Some(_)) => Risk::Medium,
+                (Loss::Nothing, None) if copies.is_empty() => Risk::Low,
+                (Loss::Nothing, _) => Risk::Medium,
                 (Loss::NotSaid | Loss::Values, _) => Risk::High,
             },
             reversible: loss == Loss::Nothing,
+            saved: copies,
             validation,
             tables,
         }
@@ -281,12 +301,14 @@ fn numbered(
         .map(|draft| {
             let id = format!("{phase}.{mark}{operation}.{count}");
             *count += 1;
+            let undoes = draft.undoes;
             Step {
                 id,
                 operation,
                 title: draft.title,
                 tables: draft.tables,
                 action: draft.action,
+                undoes: undoes.map(|at| format!("{phase}.{operation}.{at}")),
             }
         })
         .collect()

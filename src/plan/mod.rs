@@ -10,6 +10,7 @@ mod effects;
 mod hash;
 mod kind;
 mod known;
+mod saved;
 pub mod text;
 pub mod wire;
 
@@ -21,6 +22,7 @@ pub use compile::{plan, plan_with};
 pub use copy::{RowLock, TableCopy};
 pub(crate) use effects::{Back, Place, Told};
 pub use known::{Known, OtherLock};
+pub use saved::{Need, SavedCopy};
 
 use crate::document::{Check, Engine, Expect, Gate, PhaseKind};
 use crate::estimate::{Estimate, Load, Span};
@@ -159,6 +161,10 @@ pub struct Step {
     pub tables: Vec<TableName>,
     /// What is done.
     pub action: Action,
+    /// On the way back: the step without which it is left out, where it does not undo its operation
+    /// as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<String>,
 }
 
 /// The kinds of step.
@@ -344,6 +350,9 @@ pub struct PhasePlan {
     pub rollback_risk: Risk,
     /// Whether the inverse brings everything back.
     pub reversible: bool,
+    /// What it keeps beside the database for that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub saved: Vec<SavedCopy>,
     /// What must hold afterwards.
     pub validation: Vec<PlannedCheck>,
     /// The tables it touches.

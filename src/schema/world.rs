@@ -54,6 +54,9 @@ pub struct World {
     pub live: bool,
     /// Whether SQL that people wrote is read by its first words, the parsers being left out.
     pub by_words: bool,
+    /// What the copies are called by that the operation in hand keeps of what it destroys; absent
+    /// where it is to keep none.
+    pub saving: Option<String>,
     /// Whether custom SQL may have made what is not known.
     pub(super) loose: bool,
     pub(super) tables: BTreeMap<TableName, Table>,
@@ -131,6 +134,7 @@ impl World {
             version: known.version,
             live: schema.is_some(),
             by_words: false,
+            saving: None,
             loose: false,
             whole: tables.keys().cloned().collect(),
             tables,

@@ -13,6 +13,7 @@ mod executions;
 mod left;
 mod migrations;
 mod people;
+mod saved;
 mod session;
 mod targets;
 
@@ -25,6 +26,7 @@ pub use executions::*;
 pub use left::*;
 pub use migrations::*;
 pub use people::*;
+pub use saved::*;
 pub use session::*;
 pub use targets::*;
 

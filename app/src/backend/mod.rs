@@ -10,6 +10,7 @@ mod executions;
 mod left;
 mod migrations;
 mod people;
+mod saved;
 mod session;
 mod targets;
 
@@ -28,6 +29,7 @@ pub use migrations::{
     PreviewRequest, ReviewState, SaveRequest, Saved, VersionView, WaiveRequest,
 };
 pub use people::{NewPerson, PeopleBackend, PersonView};
+pub use saved::{SavedCopyBackend, SavedCopyView};
 pub use session::{Dashboard, Me, SessionBackend, SignIn};
 pub use targets::{EnvironmentView, NewTarget, TargetBackend, TargetSummary};
 
@@ -40,6 +42,7 @@ pub trait Backend:
     + AuditBackend
     + BackupBackend
     + LeftBackend
+    + SavedCopyBackend
     + PeopleBackend
     + Send
     + Sync

@@ -62,6 +62,7 @@ pub fn PolicyForm(
     let same_for = same_id.clone();
     let backup_id = format!("policy-{name}-backup");
     let days_id = format!("policy-{name}-days");
+    let saved_id = format!("policy-{name}-saved-days");
     let quiet_id = format!("policy-{name}-quiet");
     let hold_id = format!("policy-{name}-hold");
     let hold_for = hold_id.clone();
@@ -174,6 +175,26 @@ pub fn PolicyForm(
                         on:input=move |event| {
                             let days = event_target_value(&event).parse().ok();
                             policy.update(|policy| policy.backup_days = days);
+                        }
+                    />
+                </div>
+                <div class="field">
+                    <label for=saved_id.clone()>
+                        "Days that saved copies of what a phase destroyed are kept; empty: always"
+                    </label>
+                    <input
+                        type="number"
+                        id=saved_id
+                        min="1"
+                        prop:value=move || {
+                            policy
+                                .read()
+                                .saved_copy_days
+                                .map_or(String::new(), |days| days.to_string())
+                        }
+                        on:input=move |event| {
+                            let days = event_target_value(&event).parse().ok();
+                            policy.update(|policy| policy.saved_copy_days = days);
                         }
                     />
                 </div>

@@ -7,7 +7,7 @@ use crate::api;
 use crate::backend::{ApiError, Me, NewTarget, TargetSummary};
 use crate::components::{
     ActionFailure, Backups, Empty, EngineBadge, LeftBehind, LiveSchema, LiveSchemaNote, Loaded,
-    PageHead, PolicyForm, SchemaView, Time, live_schema,
+    PageHead, PolicyForm, SavedCopies, SchemaView, Time, live_schema,
 };
 
 /// The page.
@@ -65,6 +65,7 @@ fn TargetCard(target: TargetSummary) -> impl IntoView {
     let id = target.id.clone();
     let backed_up = target.id.clone();
     let left_on = target.id.clone();
+    let saved_on = target.id.clone();
     let may = |deed: Deed| {
         use_context::<Me>().is_some_and(|me| allowed(&me.grants, deed, Some(&target.environment)))
     };
@@ -89,6 +90,11 @@ fn TargetCard(target: TargetSummary) -> impl IntoView {
                 {move || if shown.get() { "Hide the tables" } else { "Show the tables" }}
             </button>
             <Backups target_id=backed_up name=target.name.clone() may_take may_restore />
+            <SavedCopies
+                target_id=saved_on
+                name=target.name.clone()
+                may_remove=may_restore
+            />
             <LeftBehind target_id=left_on name=target.name.clone() may_author />
             <LiveSchemaNote state />
             {move || match state.get() {

@@ -48,6 +48,7 @@ pub(super) async fn dump(
             "--format=custom",
             "--no-password",
             "--exclude-schema=bellows",
+            "--exclude-schema=bellows_saved_*",
         ])
         .arg(format!("--snapshot={snapshot}"))
         .stdout(Stdio::piped());
@@ -212,7 +213,8 @@ async fn all_views(link: &mut Link) -> Result<Vec<Relation>, BackupError> {
         "SELECT n.nspname::text, c.relname::text, c.relkind::text
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE c.relkind IN ('v', 'm') AND n.nspname !~ '^pg_'
-           AND n.nspname NOT IN ('information_schema', 'bellows') ORDER BY 1, 2",
+           AND n.nspname NOT IN ('information_schema', 'bellows')
+           AND n.nspname NOT LIKE 'bellows\\_saved\\_%' ORDER BY 1, 2",
     )
     .await
 }

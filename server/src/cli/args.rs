@@ -10,7 +10,9 @@ use bellows::run::Signal;
 use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use backup::{Backup, BackupCreate, BackupList, BackupRemove, BackupRestore};
+pub use backup::{
+    Backup, BackupCreate, BackupList, BackupRemove, BackupRestore, CopyList, CopyRemove,
+};
 
 use super::fields::{self, PatternFields};
 

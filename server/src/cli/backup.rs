@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::args::{Backup, BackupCreate, BackupList, BackupRemove, BackupRestore, Format};
+use super::copies;
 use super::exit::{CliError, Exit};
 use super::history::moment;
 use super::records::Records;
@@ -28,6 +29,8 @@ pub async fn backup(
         Backup::Create(arguments) => create(arguments, records, screen).await,
         Backup::Restore(arguments) => restore(arguments, records, screen).await,
         Backup::Remove(arguments) => remove(arguments, records, screen).await,
+        Backup::Copies(arguments) => copies::list(arguments, &mut screen).await,
+        Backup::RemoveCopy(arguments) => copies::remove(arguments, records, screen).await,
     }
 }
 

@@ -150,7 +150,9 @@ fn of_execution(error: &ExecuteError) -> Exit {
         | ExecuteError::Soak(_) => Exit::Wrong,
         // What was asked for is so already.
         ExecuteError::NothingToRollBack(_) => Exit::Done,
-        ExecuteError::Drift { .. } | ExecuteError::Records(_) => Exit::Failed,
+        ExecuteError::Drift { .. } | ExecuteError::Saved(_) | ExecuteError::Records(_) => {
+            Exit::Failed
+        }
         ExecuteError::Backup(error) => of_backup(error),
         // The run stopped; the target says where to go on.
         ExecuteError::Sink(_) => Exit::Stopped,

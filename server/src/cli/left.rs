@@ -4,6 +4,7 @@ use bellows::builder::write_new;
 use serde_json::json;
 
 use super::args::{Format, Leftovers};
+use super::copies;
 use super::exit::{CliError, Exit};
 use super::history::word;
 use super::new_document::not_written;
@@ -15,6 +16,7 @@ use crate::executor;
 pub async fn leftovers(arguments: Leftovers, screen: &mut Screen) -> Result<Exit, CliError> {
     let target = arguments.target.required().await?;
     let left = executor::left_behind(&target).await?;
+    let saved = executor::saved_copies(&target).await?;
     match arguments.format.format {
         Format::Json => {
             let executions: Vec<_> = left
@@ -41,6 +43,7 @@ pub async fn leftovers(arguments: Leftovers, screen: &mut Screen) -> Result<Exit
                 .collect();
             screen.print_json(&json!({
                 "executions": executions, "found": found, "document": left.document,
+                "savedCopies": saved.iter().map(copies::wire).collect::<Vec<_>>(),
             }))?;
         }
         Format::Text => {
@@ -77,7 +80,10 @@ pub async fn leftovers(arguments: Leftovers, screen: &mut Screen) -> Result<Exit
                     f.left.what
                 ))?;
             }
-            if left.executions.is_empty() && left.found.is_empty() {
+            for kept in &saved {
+                screen.print(&copies::line(kept))?;
+            }
+            if left.executions.is_empty() && left.found.is_empty() && saved.is_empty() {
                 screen.print("Nothing is left behind.")?;
             }
         }

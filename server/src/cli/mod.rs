@@ -4,6 +4,7 @@ mod apply;
 mod args;
 mod audit;
 mod backup;
+mod copies;
 mod document;
 mod evidence;
 mod exit;

@@ -31,6 +31,7 @@ mod process;
 mod record;
 mod recovery;
 mod run;
+mod saved;
 mod session;
 mod shadow;
 mod shadow_mysql;
@@ -68,6 +69,7 @@ pub use record::{
     BackupOrder, ExecuteError, ExecutionRecord, GateRecord, NewExecution, Opened, Outcome,
     PhaseRecord, RunOptions, SinkError, Unknown, is_over,
 };
+pub use saved::{KeptCopy, Removed, expire_saved_copies, remove_saved_copy, saved_copies};
 
 /// Every execution on the target, newest first; none where Bellows was never there.
 pub async fn executions(target: &Target) -> Result<Vec<ExecutionRecord>, ExecuteError> {
@@ -313,6 +315,10 @@ async fn forward(run: &mut Run<'_>, phase: u32, by: &str) -> Result<Outcome, Exe
     }
     if at.state == PhaseState::Pending {
         run.check_drift(phase).await?;
+        let link = &mut run.session.link;
+        if let Some(message) = saved::in_the_way(link, &record, phase).await? {
+            return Err(ExecuteError::Saved(message));
+        }
         if let Some(outcome) = run.back_up(phase, by).await? {
             return Ok(outcome);
         }
@@ -340,6 +346,9 @@ async fn back(run: &mut Run<'_>, phase: Option<u32>, by: &str) -> Result<Outcome
         Some(phase) if phase > last => return Err(nothing()),
         Some(phase) => phase,
     };
+    if let Some(message) = saved::obstacle(&mut run.session.link, &record, down_to).await? {
+        return Err(ExecuteError::Saved(message));
+    }
     let undo = Undo {
         down_to,
         ending: Ending::Request,

@@ -308,6 +308,9 @@ pub enum ExecuteError {
     /// phase was done.
     #[error("{0}")]
     Backup(BackupError),
+    /// A saved copy is missing, in the way, or still needed; nothing was done.
+    #[error("{0}")]
+    Saved(String),
     /// A soak cannot be read.
     #[error("the soak of a gate cannot be read: {0}")]
     Soak(String),
@@ -331,6 +334,7 @@ impl ExecuteError {
             | ExecuteError::Records(_)
             | ExecuteError::Sink(_)
             | ExecuteError::Backup(_)
+            | ExecuteError::Saved(_)
             | ExecuteError::Soak(_) => false,
         }
     }
@@ -356,6 +360,7 @@ impl ExecuteError {
             | ExecuteError::Records(_)
             | ExecuteError::Sink(_)
             | ExecuteError::Backup(_)
+            | ExecuteError::Saved(_)
             | ExecuteError::Soak(_) => false,
         }
     }

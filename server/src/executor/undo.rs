@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use bellows::plan::{Action, PhasePlan};
+use bellows::plan::{Action, PhasePlan, Step};
 use bellows::run::{EventKind, ExecutionState, FinalStatus, PhaseState};
 
 use super::birth::find;
@@ -10,6 +10,7 @@ use super::halt::Halt;
 use super::ledger::{self, Ending, StepState, Undo};
 use super::record::{ExecuteError, Outcome};
 use super::run::Run;
+use super::saved;
 
 impl Run<'_> {
     /// Takes phases back, last first. What was taken back before a stop is not repeated.
@@ -55,9 +56,13 @@ impl Run<'_> {
         }
         self.emit(EventKind::RollbackStarted { phase: number })
             .await?;
-        let steps = ledger::steps(&mut self.session.link, &id).await?;
+        let link = &mut self.session.link;
+        if let Some(message) = saved::obstacle(link, &self.record, number).await? {
+            return Err(Halt::Fail(message));
+        }
+        let steps = ledger::steps(link, &id).await?;
         for step in &phase.rollback {
-            if begun(&phase, step.operation, &steps) {
+            if begun(&phase, step, &steps) {
                 match steps.get(&step.id) {
                     Some(StepState::Done) => {}
                     state => self.step(&phase, step, state.copied()).await?,
@@ -134,7 +139,7 @@ impl Run<'_> {
             .iter()
             .flat_map(|plan| plan.rollback.iter().map(move |step| (plan, step)))
             .filter(|(plan, step)| {
-                begun(plan, step.operation, &steps) && steps.get(&step.id) != Some(&StepState::Done)
+                begun(plan, step, &steps) && steps.get(&step.id) != Some(&StepState::Done)
             })
             .map(|(_, step)| step.title.clone())
             .collect();
@@ -162,13 +167,16 @@ impl Run<'_> {
     }
 }
 
-/// Whether something of that operation was begun that left anything behind. A written rollback may name an operation that
-/// has no step at all: that one runs.
-fn begun(phase: &PhasePlan, operation: usize, steps: &HashMap<String, StepState>) -> bool {
+/// Whether something of what that step undoes was begun that left anything behind. A written rollback
+/// may name an operation that has no step at all: that one runs.
+fn begun(phase: &PhasePlan, back: &Step, steps: &HashMap<String, StepState>) -> bool {
+    if let Some(forth) = &back.undoes {
+        return steps.contains_key(forth);
+    }
     let mut own = phase
         .steps
         .iter()
-        .filter(|step| step.operation == operation)
+        .filter(|step| step.operation == back.operation)
         .peekable();
     own.peek().is_none()
         || own.any(|step| {

@@ -256,5 +256,8 @@ async fn sweep(state: AppState) {
         if let Err(error) = usecase::expire(&state).await {
             tracing::warn!(%error, "backups past their time could not be removed");
         }
+        if let Err(error) = usecase::expire_saved_copies(&state).await {
+            tracing::warn!(%error, "saved copies past their time could not be removed");
+        }
     }
 }

@@ -40,6 +40,7 @@ const TABLES: &str = "SELECT c.oid::bigint, n.nspname::text, c.relname::text,
   LEFT JOIN pg_namespace dn ON dn.oid = d.relnamespace
  WHERE c.relkind IN ('r', 'p')
    AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'bellows')
+   AND n.nspname NOT LIKE 'bellows\\_saved\\_%'
    AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%'";
 
 /// Partitions, by the table that they are of.

@@ -19,6 +19,7 @@ const DOMAINS: &str = "WITH RECURSIVE chain AS (
     SELECT t.oid AS top, t.oid, t.typbasetype, t.typtypmod, t.typnotnull
       FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
      WHERE t.typtype = 'd' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'bellows')
+   AND n.nspname NOT LIKE 'bellows\\_saved\\_%'
     UNION ALL
     SELECT c.top, t.oid, t.typbasetype, t.typtypmod, t.typnotnull
       FROM chain c JOIN pg_type t ON t.oid = c.typbasetype AND t.typtype = 'd')
@@ -35,6 +36,7 @@ const FUNCTIONS: &str = "SELECT n.nspname::text, p.proname::text,
        max(CASE p.provolatile WHEN 'v' THEN 2 WHEN 's' THEN 1 ELSE 0 END)::int4
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
  WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'bellows')
+   AND n.nspname NOT LIKE 'bellows\\_saved\\_%'
  GROUP BY 1, 2";
 
 /// Partitions, heirs and parents.

@@ -16,6 +16,7 @@ use super::{COUNTED, TargetError};
 
 /// The tables looked at, as `(oid, schema, name)`: every later query starts from these.
 const OURS: &str = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'bellows')
+   AND n.nspname NOT LIKE 'bellows\\_saved\\_%'
      AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%'
      AND c.relkind IN ('r', 'p')";
 
@@ -163,6 +164,7 @@ const ALL_VIEWS: &str = "SELECT vn.nspname::text, v.relname::text, json_build_ob
   FROM pg_class v JOIN pg_namespace vn ON vn.oid = v.relnamespace
  WHERE v.relkind IN ('v', 'm')
    AND vn.nspname NOT IN ('pg_catalog', 'information_schema', 'bellows')
+   AND vn.nspname NOT LIKE 'bellows\\_saved\\_%'
    AND vn.nspname NOT LIKE 'pg\\_toast%' AND vn.nspname NOT LIKE 'pg\\_temp%'
  ORDER BY 1, 2";
 
@@ -170,6 +172,7 @@ const TYPES: &str = "SELECT n.nspname::text, t.typname::text
   FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
   LEFT JOIN pg_class c ON c.oid = t.typrelid
  WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'bellows')
+   AND n.nspname NOT LIKE 'bellows\\_saved\\_%'
    AND n.nspname NOT LIKE 'pg\\_toast%' AND n.nspname NOT LIKE 'pg\\_temp%'
    AND t.typtype IN ('b', 'c', 'd', 'e', 'm', 'r') AND t.typcategory <> 'A'
    AND (t.typtype <> 'c' OR c.relkind = 'c')";

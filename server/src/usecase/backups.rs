@@ -24,7 +24,11 @@ use crate::target::Target;
 
 impl RequestBackend {
     /// The target, for someone who may do that with it, connected.
-    async fn backed_up(&self, id: &str, action: Action) -> Answer<(TargetRecord, Target)> {
+    pub(super) async fn backed_up(
+        &self,
+        id: &str,
+        action: Action,
+    ) -> Answer<(TargetRecord, Target)> {
         self.may_at_all(action, "target").await?;
         let mut tx = self.store().read().await?;
         let target = targets::by_id(&mut tx, id).await?;

@@ -19,6 +19,7 @@ mod reach;
 mod recovery;
 mod reviews;
 mod runs;
+mod saved;
 mod session;
 mod targets;
 mod told;
@@ -45,6 +46,8 @@ pub use evidence::watch;
 pub use reach::Reached;
 pub use recovery::recover;
 pub use runs::{Runs, come_to_rest};
+pub use saved::expire as expire_saved_copies;
+pub(crate) use saved::removal;
 pub use targets::readdress_target;
 
 /// The server's side of one request: bound to whoever asks.

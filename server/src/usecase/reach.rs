@@ -98,7 +98,9 @@ pub fn refused(error: &ExecuteError) -> ApiError {
         | ExecuteError::Drift { .. }
         | ExecuteError::NotHeld(_)
         | ExecuteError::NothingToRollBack(_) => ApiError::new(ErrorCode::Conflict, sentence(error)),
-        ExecuteError::Backup(_) => ApiError::new(ErrorCode::Conflict, sentence(error)),
+        ExecuteError::Backup(_) | ExecuteError::Saved(_) => {
+            ApiError::new(ErrorCode::Conflict, sentence(error))
+        }
         ExecuteError::Records(_) | ExecuteError::Sink(_) | ExecuteError::Soak(_) => {
             super::internal(error)
         }

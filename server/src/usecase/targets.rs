@@ -240,6 +240,11 @@ impl TargetBackend for RequestBackend {
                 "Backups that are kept for 0 days would go as soon as they are taken. Give at least 1 day, or leave it empty to keep them.",
             ));
         }
+        if policy.saved_copy_days == Some(0) {
+            return Err(invalid(
+                "Saved copies that are kept for 0 days would go as soon as their phase is done. Give at least 1 day, or leave it empty to keep them.",
+            ));
+        }
         let mut tx = self.store().write().await?;
         let before = environments::policy(&mut tx, &environment)
             .await?

@@ -152,6 +152,12 @@ fn table() -> Vec<(&'static str, Body, Permitted)> {
             Body::Json(json!({"target_id": "none", "id": "none"})),
             Only(&["admin"]),
         ),
+        ("/api/saved-copies/list", form("target_id=none"), AnyRole),
+        (
+            "/api/saved-copies/remove",
+            Body::Json(json!({"target_id": "none", "place": "none"})),
+            Only(&["admin"]),
+        ),
         ("/api/people/list", none(), Only(&["admin"])),
         (
             "/api/people/add",

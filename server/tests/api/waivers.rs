@@ -160,14 +160,21 @@ async fn a_rule_weighs_what_the_environment_says() {
     assert_eq!(error.code, ErrorCode::Invalid);
     assert!(error.message.contains("unknown-sql"), "{}", error.message);
 
-    let gone_at_once = Policy {
-        backup_days: Some(0),
-        ..Policy::default()
-    };
-    let error = admin
-        .set_policy("dev".to_owned(), gone_at_once)
-        .await
-        .unwrap_err();
-    assert_eq!(error.code, ErrorCode::Invalid);
-    assert!(error.message.contains("0 days"), "{}", error.message);
+    for gone_at_once in [
+        Policy {
+            backup_days: Some(0),
+            ..Policy::default()
+        },
+        Policy {
+            saved_copy_days: Some(0),
+            ..Policy::default()
+        },
+    ] {
+        let error = admin
+            .set_policy("dev".to_owned(), gone_at_once)
+            .await
+            .unwrap_err();
+        assert_eq!(error.code, ErrorCode::Invalid);
+        assert!(error.message.contains("0 days"), "{}", error.message);
+    }
 }

@@ -577,3 +577,44 @@ fn until(mut so: impl FnMut() -> bool) {
     }
     panic!("it did not come to be so");
 }
+
+/// What a phase took away is kept on the database: listed, and gone for good once it is removed.
+#[test]
+fn saved_copies_are_listed_and_removed() {
+    let database = Database::sqlite();
+    let place = Place::new();
+    let kept = DROPS.replace(
+        "column: spent_cents}",
+        "column: spent_cents, savedCopy: true}",
+    );
+    let file = write(&place, "drops.yaml", &kept, &database);
+    let url = database.url();
+    let ran = place.bellows(&apply(&file, &url, &["-y"])).exits(0);
+    let last = ran.last();
+    assert!(last["snapshotId"].is_null(), "it is reversible: {last}");
+    let copies = || {
+        let arguments = ["backup", "copies", "--target", &url, "--format", "json"];
+        place.bellows(&arguments).exits(0).json()
+    };
+    let listed = copies();
+    let copy = &listed[0];
+    assert_eq!(
+        (&copy["column"], &copy["phase"]),
+        (&"spent_cents".into(), &2.into())
+    );
+    assert!(copy["bytes"].as_u64().unwrap() > 0, "{listed}");
+    let left = ["leftovers", "--target", &url, "--format", "json"];
+    let left = place.bellows(&left).exits(0).json();
+    assert_eq!(left["savedCopies"][0]["place"], copy["place"]);
+
+    let held = copy["place"].as_str().unwrap();
+    let remove = ["backup", "remove-copy", held, "--target", &url, "-y"];
+    place.bellows(&remove).exits(0);
+    assert_eq!(copies(), serde_json::json!([]));
+    place.bellows(&remove).exits(1);
+    let id = last["executionId"].as_str().unwrap();
+    let back = ["migrate", "rollback", id, "--target", &url, "-y"];
+    let refused = place.bellows(&back).exits(1);
+    assert!(refused.err.contains("not there any more"), "{refused:?}");
+    assert!(!database.has_column("spent_cents"));
+}

@@ -35,6 +35,7 @@ mod operations;
 mod pattern_rows;
 mod patterns;
 mod records;
+mod saved;
 mod shadow;
 mod shadow_patterns;
 mod sqlite_locks;

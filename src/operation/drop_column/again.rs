@@ -2,6 +2,7 @@
 
 use super::super::behave::Behave;
 use super::super::behave::Draft;
+use super::super::saved::{self, column::ColumnCopy};
 use super::super::{SetNotNull, backfill, dual_write, restore, sqlite};
 use super::{DropColumn, Parted};
 use crate::dialect::create_table::CreateTable;
@@ -9,7 +10,7 @@ use crate::dialect::expression::{self, Volatility};
 use crate::dialect::quote;
 use crate::dialect::statement::Work;
 use crate::document::Engine;
-use crate::plan::{Lock, Statement};
+use crate::plan::{Action, Lock, Statement};
 use crate::schema::{Column, Refusal, TableName, World};
 
 impl DropColumn {
@@ -23,9 +24,27 @@ impl DropColumn {
         let filled = column.default.is_some() || column.generated_as.is_some();
         let known = before.table(table);
         let counting = restore::attached::with_identity(known, column);
-        let definition = restore::definition(engine, &counting, !column.nullable && filled);
+        let saved = saved::column::of(self, before, table);
+        // Its default comes after it: what is empty is what has no value yet.
+        let bare = Column {
+            default: None,
+            ..column.clone()
+        };
+        let (made, definition) = match saved.kept() {
+            Some(_) => (&bare, restore::definition(engine, &bare, false)),
+            None => (
+                column,
+                restore::definition(engine, &counting, !column.nullable && filled),
+            ),
+        };
         let mut statements = match engine {
-            Engine::PostgreSql => postgres_again(before, table, column, &definition),
+            Engine::PostgreSql => {
+                let mut statements = postgres_again(before, table, made, &definition);
+                if let (Some(_), Some(default)) = (saved.kept(), &column.default) {
+                    statements.push(dual_write::put_default(table, &self.column, Some(default)));
+                }
+                statements
+            }
             Engine::MySql | Engine::MariaDb => return self.mysql_again(before, table),
             Engine::Sqlite => vec![sqlite::write(format!(
                 "ALTER TABLE {} ADD COLUMN {definition}",
@@ -40,9 +59,13 @@ impl DropColumn {
         }
         let title = format!("Add column {table}.{} again", self.column);
         let mut drafts = vec![Draft::transaction(title, table, statements)];
-        drafts.extend(self.values_again(before, table, &parted));
+        match saved.kept() {
+            Some(kept) => drafts.push(kept.fill()),
+            None => drafts.extend(self.values_again(before, table, &parted)),
+        }
+        let empty = saved.kept().is_some() || !filled;
         // Without its values a column that was NOT NULL can only come back nullable.
-        if !column.nullable && !filled && drafts.len() > 1 && engine == Engine::PostgreSql {
+        if !column.nullable && empty && drafts.len() > 1 && engine == Engine::PostgreSql {
             let mut between = before.clone();
             if let Some(again) = between.column_mut(table, "column", &self.column)? {
                 again.nullable = true;
@@ -53,7 +76,12 @@ impl DropColumn {
             };
             drafts.extend(forbid.compile(&between)?);
         }
-        drafts.extend(self.what_hung_on_it(before, table)?);
+        drafts.extend(self.what_hung_on_it(before, table, saved.kept())?);
+        let Some(kept) = saved.kept() else {
+            return Ok(drafts);
+        };
+        let mut drafts = kept.undoing_drop(drafts);
+        drafts.extend(kept.forget());
         Ok(drafts)
     }
 
@@ -97,7 +125,12 @@ impl DropColumn {
     }
 
     /// The constraints and indexes that went with it.
-    fn what_hung_on_it(&self, before: &World, table: &TableName) -> Result<Vec<Draft>, Refusal> {
+    fn what_hung_on_it(
+        &self,
+        before: &World,
+        table: &TableName,
+        saved: Option<&ColumnCopy<'_>>,
+    ) -> Result<Vec<Draft>, Refusal> {
         let mut drafts = Vec::new();
         let Some(known) = before.table(table) else {
             return Ok(drafts);
@@ -113,8 +146,14 @@ impl DropColumn {
                     .iter()
                     .filter(|c| c.columns.contains(&self.column));
                 for constraint in named {
-                    let needs_values = empty && restore::may_refuse_null(constraint);
-                    drafts.extend(restore::constraint(before, table, constraint, needs_values));
+                    let rows = match saved {
+                        Some(_) => restore::Rows::MayHold,
+                        None if empty && restore::may_refuse_null(constraint) => {
+                            restore::Rows::Gone
+                        }
+                        None => restore::Rows::Hold,
+                    };
+                    drafts.extend(restore::constraint(before, table, constraint, rows));
                 }
             }
             Engine::Sqlite => {
@@ -123,24 +162,30 @@ impl DropColumn {
                     .as_deref()
                     .and_then(|sql| CreateTable::parse(sql).ok())
                     .is_some_and(|text| text.is_key_by_itself(&self.column));
-                if by_itself {
-                    let empty = known
+                // Its values came into a column without what makes it more than a place for them.
+                let bare = saved.is_some()
+                    && known
                         .column(&self.column)
-                        .is_some_and(|c| !c.nullable && c.default.is_none());
+                        .is_some_and(|c| !c.nullable || c.default.is_some());
+                if by_itself || bare {
+                    let empty = saved.is_none()
+                        && known
+                            .column(&self.column)
+                            .is_some_and(|c| !c.nullable && c.default.is_none());
                     let title = format!("Make {table} as it was");
-                    return Ok(vec![sqlite::rebuild(
-                        before,
-                        table,
-                        "column",
-                        title,
-                        |text| {
-                            if empty {
-                                text.drop_not_null(&self.column)
-                            } else {
-                                Ok(())
-                            }
-                        },
-                    )?]);
+                    let mut draft = sqlite::rebuild(before, table, "column", title, |text| {
+                        if empty {
+                            text.drop_not_null(&self.column)
+                        } else {
+                            Ok(())
+                        }
+                    })?;
+                    if let (Some(rest), Action::Rebuild { statements, .. }) =
+                        (saved.and_then(ColumnCopy::fill_rest), &mut draft.action)
+                    {
+                        statements.insert(0, rest);
+                    }
+                    return Ok(vec![draft]);
                 }
             }
             Engine::MySql | Engine::MariaDb => {}

@@ -36,6 +36,8 @@ pub(in crate::operation) struct Texts<'a> {
     world: &'a World,
     source: &'a TableName,
     shadow: &'a Shadow,
+    /// Whether a column that is copied may go before the triggers do.
+    outlives: bool,
 }
 
 /// What a trigger fires after.
@@ -99,6 +101,16 @@ impl<'a> Texts<'a> {
             world,
             source,
             shadow,
+            outlives: false,
+        }
+    }
+
+    /// The same, whose triggers name no column but in statements of their own, and take it for
+    /// nothing to do where one is gone: it can be dropped while they are there.
+    pub(in crate::operation) fn outliving(self) -> Self {
+        Self {
+            outlives: true,
+            ..self
         }
     }
 
@@ -266,6 +278,10 @@ impl<'a> Texts<'a> {
                 || tokens.is_ok_and(|t| t.windows(2).any(|w| w[0].is("on") && w[1].is("update")))
         };
         match self.plain_source(column) {
+            Some(source) if self.outlives && !self.shadow.source_key.contains(&source) => {
+                // By its table's name: another column of that name would else be taken for it.
+                self.read(&format!("{}.{}", self.alias(), self.name(&source)))
+            }
             Some(source) if !self.world.column(self.source, &source).is_some_and(moves) => {
                 format!("NEW.{}", self.name(&source))
             }
@@ -356,6 +372,9 @@ impl<'a> Texts<'a> {
 
     /// The condition that an UPDATE changed no column that is copied, where it can be had.
     fn unchanged(&self) -> Option<String> {
+        if self.outlives {
+            return None;
+        }
         let engine = self.world.engine;
         let table = self
             .world
@@ -378,6 +397,11 @@ impl<'a> Texts<'a> {
     /// What makes the triggers on a table: the source under the name that it has then.
     pub(in crate::operation) fn install(&self, on: &TableName) -> Vec<Draft> {
         let engine = self.world.engine;
+        // SQLSTATE of an unknown column.
+        let gone = match self.outlives {
+            true => "  DECLARE CONTINUE HANDLER FOR SQLSTATE '42S22' BEGIN END;\n",
+            false => "",
+        };
         self.names()
             .map(|(event, name)| {
                 let word = match event {
@@ -386,7 +410,7 @@ impl<'a> Texts<'a> {
                     Event::Insert => "INSERT",
                 };
                 let sql = format!(
-                    "CREATE TRIGGER {} AFTER {word} ON {} FOR EACH ROW\nBEGIN\n  /* {} */\n  DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN SET {MARK} = NULL; RESIGNAL; END;\n  IF NOT ({MARK} <=> {MOMENT}) THEN\n    SET {MARK} = {MOMENT};\n{}\n    SET {MARK} = NULL;\n  END IF;\nEND",
+                    "CREATE TRIGGER {} AFTER {word} ON {} FOR EACH ROW\nBEGIN\n  /* {} */\n{gone}  DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN SET {MARK} = NULL; RESIGNAL; END;\n  IF NOT ({MARK} <=> {MOMENT}) THEN\n    SET {MARK} = {MOMENT};\n{}\n    SET {MARK} = NULL;\n  END IF;\nEND",
                     quote::within(engine, on, &name),
                     quote::table(engine, on),
                     self.shadow.marker(),

@@ -195,6 +195,7 @@ impl Swap<'_> {
             }
         }
         Draft {
+            undoes: None,
             title,
             tables,
             action: Action::Rebuild {

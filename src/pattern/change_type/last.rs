@@ -37,6 +37,7 @@ impl Change<'_> {
             DropColumn {
                 table: table.clone(),
                 column: self.old.clone(),
+                saved_copy: false,
             }
             .into(),
         );

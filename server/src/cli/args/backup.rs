@@ -15,6 +15,10 @@ pub enum Backup {
     Restore(BackupRestore),
     /// Remove a backup that is kept here.
     Remove(BackupRemove),
+    /// The saved copies of what contract phases destroyed, on a database.
+    Copies(CopyList),
+    /// Remove such a copy for good.
+    RemoveCopy(CopyRemove),
 }
 
 /// `bellows backup list`.
@@ -60,6 +64,27 @@ pub struct BackupRestore {
 pub struct BackupRemove {
     /// The backup's id.
     pub id: String,
+    /// Answer yes to questions.
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// `bellows backup copies`.
+#[derive(Debug, Args)]
+pub struct CopyList {
+    #[command(flatten)]
+    pub target: TargetOption,
+    #[command(flatten)]
+    pub format: FormatOption,
+}
+
+/// `bellows backup remove-copy`.
+#[derive(Debug, Args)]
+pub struct CopyRemove {
+    /// What holds the copy, as `copies` and `leftovers` have it.
+    pub place: String,
+    #[command(flatten)]
+    pub target: TargetOption,
     /// Answer yes to questions.
     #[arg(short, long)]
     pub yes: bool,
