@@ -16,8 +16,7 @@ pub(super) const FIELD: Field = Field::optional(
     "Saved copy",
     FieldKind::Bool,
     "Whether what goes is kept beside the database, so that a rollback brings it back, until the environment's policy has it removed.",
-)
-.or("false");
+);
 
 /// Whether a copy is kept of what goes.
 pub(super) enum Saved<T> {

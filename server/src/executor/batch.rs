@@ -88,15 +88,8 @@ impl Course<'_> {
                     ""
                 }
             ),
-            // These servers see a knot at once, and pick who has changed less: the writer. A batch
-            // that waits for no row is in none. MySQL's waits begin at a second; it is told so with
-            // the rows.
             Engine::MySql | Engine::MariaDb => format!(
-                "SET SESSION innodb_lock_wait_timeout = {}, @bellows_bypass = {}; BEGIN",
-                match (engine, self.job) {
-                    (Engine::MariaDb, Job::Fill(_)) => 0,
-                    (_, _) => 1,
-                },
+                "SET SESSION innodb_lock_wait_timeout = 1, @bellows_bypass = {}; BEGIN",
                 if past { "1" } else { "NULL" }
             ),
             Engine::Sqlite if past => {

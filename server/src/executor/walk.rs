@@ -374,14 +374,6 @@ impl Walk {
         let range = names(&own);
         match &self.work {
             Work::Fill { update, pending } => {
-                if self.engine == Engine::MySql {
-                    // A count of all rows would lock none.
-                    let sql = format!(
-                        "SELECT sum(1) FROM {} WHERE {range} FOR UPDATE NOWAIT",
-                        self.table
-                    );
-                    link.raw_rows(&sql).await?;
-                }
                 let sql = format!("{update} WHERE {range} AND {pending}");
                 Ok(Done {
                     changed: link.raw(&sql).await?,

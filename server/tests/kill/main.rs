@@ -109,7 +109,8 @@ impl Stage {
             .json(
                 "executions/start",
                 json!({"request": {"migrationId": self.migration, "planHash": plan["planHash"],
-                       "phase": phase, "withoutBackup": true}}),
+                       "phase": phase, "withoutBackup": true,
+                       "despiteUse": "its writer has just ended"}}),
             )
             .await;
         id.as_str().expect("an execution's id").to_owned()

@@ -99,7 +99,7 @@ impl Stage {
                 further += usize::from(now != far);
             }
             far = now;
-            if ended || hits >= KILLS {
+            if ended || hits >= KILLS && further >= 3 {
                 break;
             }
         }
