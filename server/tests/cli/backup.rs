@@ -539,7 +539,8 @@ fn a_restore_on_mariadb_that_is_killed_is_brought_to_its_end() {
         .unwrap();
     let waits = "SELECT count(*) FROM information_schema.processlist
                  WHERE db = database() AND state LIKE 'Waiting for table metadata lock%'";
-    until(|| database.number(waits) == 1);
+    let begun = "SELECT count(*) FROM _bellows_restore WHERE stage <> 'loading'";
+    until(|| database.number(waits) == 1 && database.number(begun) == 1);
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(database.number("SELECT count(*) FROM customers"), 5);
