@@ -57,7 +57,6 @@ export async function the_old_side_is_watched_and_the_cut_over_held({ browser, s
     const card = page.getByTestId("phase-2");
     await card.getByText("in use", { exact: true }).waitFor();
     await card.getByLabel("Why it may start although what it takes away was used").fill("the last one");
-    await card.getByLabel("Start without a backup").check();
     await card.getByLabel("Hold it before the cut-over until somebody says go").check();
     await page.getByTestId("start-phase-2").click();
     await page.getByTestId("stopped").getByText("Held until a person says go").waitFor();
